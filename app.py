@@ -1,0 +1,84 @@
+"""Start the app: settings, engines, page. The page answers first, engines load after."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from engines.runtime.errors import InputError
+from engines.runtime.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from engines.runtime.pool import Engine, EnginePool
+
+# Name, module and class of each engine; those not built yet are left out.
+ENGINES = (("waste", "engines.waste.engine", "WasteEngine"),)
+
+
+def main() -> int:
+    """Run until Ctrl-C or SIGTERM; return the exit status."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        settings = load_settings()
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    _stay_offline(settings)
+    # Gradio reads the environment when it is imported, so it comes after.
+    from components.context import AppContext
+    from components.shell import TITLE, build_app, launch_options
+    from engines.runtime.lane import CpuLane
+    from engines.runtime.pool import EnginePool
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    lane = CpuLane.from_settings(settings)
+    context = AppContext(settings=settings, pool=_register(EnginePool(settings, lane)))
+    app = build_app(context)
+    try:
+        app.launch(prevent_thread_lock=True, **launch_options(context))
+    except OSError:
+        print(f"Port {settings.port} is in use. Set RELEAF_PORT to another.", file=sys.stderr)
+        return 1
+    print(f"{TITLE} is open at {app.local_url} (Ctrl-C ends it)", flush=True)
+    context.pool.preload(context.pool.names)
+    stop.wait()
+    lane.close()
+    app.close(verbose=False)
+    return 0
+
+
+def _stay_offline(settings: Settings) -> None:
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    if not settings.is_hub_allowed:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def _register(pool: EnginePool) -> EnginePool:
+    for name, module, class_name in ENGINES:
+        if importlib.util.find_spec(module) is not None:
+            pool.register(name, _factory(pool, module, class_name))
+    return pool
+
+
+def _factory(pool: EnginePool, module: str, class_name: str) -> Callable[[], Engine]:
+    # The import waits until the engine is needed: timm and its kin take seconds.
+    def build() -> Engine:
+        engine_class = getattr(importlib.import_module(module), class_name)
+        engine: Engine = engine_class(pool.settings, pool.placement)
+        return engine
+
+    return build
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Procedural Blender scenes of single waste items."""

@@ -1,0 +1,114 @@
+// What the page does by itself: appearance, announcements, and a few repairs for assistive tools.
+(() => {
+  "use strict";
+  if (window.releaf) return;
+
+  const CHOICES = ["light", "dark", "contrast"];
+  const GROUND = { light: "#f6f8f5", dark: "#0f130f", contrast: "#000000" };
+  const STORED_AS = "releaf-appearance";
+  const asksForDark = window.matchMedia("(prefers-color-scheme: dark)");
+  const asksForContrast = window.matchMedia("(prefers-contrast: more)");
+
+  // Storage is closed in some private windows; the page then just forgets the choice.
+  const remembered = () => {
+    try {
+      return localStorage.getItem(STORED_AS);
+    } catch {
+      return null;
+    }
+  };
+  const remember = (choice) => {
+    try {
+      localStorage.setItem(STORED_AS, choice);
+    } catch {
+      return;
+    }
+  };
+
+  let chosen = CHOICES.includes(remembered()) ? remembered() : null;
+
+  const appearance = () =>
+    chosen || (asksForContrast.matches ? "contrast" : asksForDark.matches ? "dark" : "light");
+
+  function setAttribute(element, name, value) {
+    if (element && element.getAttribute(name) !== value) element.setAttribute(name, value);
+  }
+
+  function applyAppearance() {
+    const now = appearance();
+    setAttribute(document.documentElement, "data-appearance", now);
+    const isDark = now !== "light";
+    if (document.body.classList.contains("dark") !== isDark) {
+      document.body.classList.toggle("dark", isDark);
+    }
+    setAttribute(document.querySelector('meta[name="theme-color"]'), "content", GROUND[now]);
+    for (const button of document.querySelectorAll("[data-appearance-choice]")) {
+      setAttribute(button, "aria-pressed", String(button.dataset.appearanceChoice === now));
+    }
+  }
+
+  function choose(choice) {
+    chosen = choice;
+    remember(choice);
+    applyAppearance();
+    announce(`Appearance: ${choice === "contrast" ? "high contrast" : choice}.`);
+  }
+
+  // A screen reader speaks what changes in a live region. The region is emptied first, so that the
+  // same sentence is spoken again when it is said again, and is not spoken twice otherwise.
+  const pending = {};
+  function announce(text, isUrgent = false) {
+    const id = isUrgent ? "live-assertive" : "live-polite";
+    const region = document.getElementById(id);
+    const sentence = String(text ?? "").trim();
+    if (!region || !sentence) return;
+    clearTimeout(pending[id]);
+    region.textContent = "";
+    pending[id] = setTimeout(() => {
+      region.textContent = sentence;
+    }, 120);
+  }
+
+  function skipToMain(event) {
+    const main = document.querySelector('#main [role="tabpanel"], #main');
+    if (!main) return;
+    event.preventDefault();
+    main.setAttribute("tabindex", "-1");
+    main.focus({ preventScroll: true });
+    main.scrollIntoView({ block: "start" });
+  }
+
+  // Gradio draws these parts; it leaves out what is set here.
+  function repair() {
+    applyAppearance();
+  }
+
+  document.addEventListener("click", (event) => {
+    const target = event.target instanceof Element ? event.target : null;
+    const button = target?.closest("[data-appearance-choice]");
+    if (button) choose(button.dataset.appearanceChoice);
+    const skip = target?.closest(".skip-link");
+    if (skip) skipToMain(event);
+  });
+  asksForDark.addEventListener("change", applyAppearance);
+  asksForContrast.addEventListener("change", applyAppearance);
+
+  let isPlanned = false;
+  const planRepair = () => {
+    if (isPlanned) return;
+    isPlanned = true;
+    requestAnimationFrame(() => {
+      isPlanned = false;
+      repair();
+    });
+  };
+  new MutationObserver(planRepair).observe(document.documentElement, {
+    childList: true,
+    subtree: true,
+    attributes: true,
+    attributeFilter: ["class", "role"],
+  });
+
+  window.releaf = { announce };
+  repair();
+})();

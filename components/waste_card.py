@@ -1,0 +1,133 @@
+"""The answer card of the Waste tab, as HTML."""
+
+from __future__ import annotations
+
+from html import escape
+
+from components.icons import icon
+from engines.waste.engine import Candidate, Classification
+from engines.waste.rules import Rule
+from engines.waste.taxonomy import ITEM_BY_ID, MATERIAL_NAMES
+
+EMPTY = (
+    '<section class="answer answer-empty"><p>Show a thing: take a photo, drop a picture here or '
+    "paste one. The answer appears here.</p></section>"
+)
+
+
+def sureness(confidence: float) -> str:
+    """Say a confidence in [0, 1] in words."""
+    if confidence >= 0.9:
+        return "very sure"
+    if confidence >= 0.7:
+        return "fairly sure"
+    return "not sure"
+
+
+def answer_card(
+    found: Classification, rule: Rule, *, chosen: str | None = None, material: str | None = None
+) -> str:
+    """Draw item, material, bin, sureness, what to do first and the rule of the place.
+
+    Args:
+        found: what the engine said.
+        rule: the place's rule for the item and material that are shown.
+        chosen: the item a person picked instead, if they did.
+        material: the material that goes with it.
+    """
+    item = ITEM_BY_ID[chosen or found.item.id]
+    made_of = material or found.material.id
+    steps = "".join(f"<li>{escape(step)}</li>" for step in rule.prepare)
+    note = f'<p class="answer-note">{escape(rule.note)}</p>' if rule.note else ""
+    cases = "".join(
+        f"<li><strong>{escape(case.title)}:</strong> {escape(case.do)}</li>"
+        for case in rule.contamination
+    )
+    careful = (
+        f'<details class="answer-more"><summary>Watch out for</summary><ul>{cases}</ul></details>'
+        if cases
+        else ""
+    )
+    return (
+        f'<section class="answer" aria-label="Answer" style="--bin:{escape(rule.bin_color)}">'
+        f"{_headline(found, chosen)}"
+        '<div class="answer-what">'
+        f'<span class="answer-icon">{icon(item.id, size_px=40)}</span>'
+        f'<div><h2>{escape(item.name)}</h2><p class="answer-material">'
+        f"{escape(MATERIAL_NAMES[made_of])}</p></div></div>"
+        '<div class="answer-bin">'
+        f'<span class="answer-swatch" aria-hidden="true">{icon(rule.bin_icon, size_px=30)}</span>'
+        f'<div><p class="answer-label">Goes into</p><p class="answer-bin-name">'
+        f'{escape(rule.bin_name)}</p><p class="answer-colour">Colour: '
+        f"{escape(rule.bin_color_name)}</p></div></div>"
+        f"<h3>First</h3><ol class='answer-steps'>{steps}</ol>{note}{careful}"
+        f'<p class="answer-source">{escape(rule.place_name)}: {escape(rule.authority)}. '
+        f"{escape(rule.last_word)}</p>"
+        f"{_bars(found) if chosen is None else ''}</section>"
+    )
+
+
+def _headline(found: Classification, chosen: str | None) -> str:
+    if chosen is not None:
+        return '<p class="answer-sure is-chosen">You chose this.</p>'
+    percent = f"{found.item.confidence:.0%}"
+    if not found.is_sure:
+        return (
+            f'<p class="answer-sure is-unsure">{icon("unknown", size_px=18)} Not sure ({percent}). '
+            "Pick the right one below.</p>"
+        )
+    words = sureness(found.item.confidence).capitalize()
+    return f'<p class="answer-sure is-sure">{words} ({percent})</p>'
+
+
+def _bars(found: Classification) -> str:
+    rows = "".join(
+        "<li>"
+        f'<span class="bar-name">{escape(ITEM_BY_ID[c.id].name)}</span>'
+        f'<span class="bar-track" aria-hidden="true"><span style="width:{c.confidence:.1%}"></span>'
+        f'</span><span class="bar-value">{c.confidence:.0%}</span></li>'
+        for c in found.top_items
+    )
+    return (
+        '<details class="answer-more"><summary>How sure, in numbers</summary>'
+        f'<ul class="bars">{rows}</ul><p class="answer-source">Material '
+        f"{found.material.confidence:.0%} sure, waste at all {found.waste_probability:.0%}. "
+        f"Took {found.latency_ms:.0f} ms.</p></details>"
+    )
+
+
+def not_waste_card(found: Classification) -> str:
+    """Say that the picture shows something else."""
+    closest = ITEM_BY_ID[found.item.id].name.lower()
+    return (
+        '<section class="answer answer-other" aria-label="Answer">'
+        f'<div class="answer-what"><span class="answer-icon">{icon("unknown", size_px=40)}</span>'
+        "<div><h2>This doesn't look like waste</h2>"
+        f'<p class="answer-material">The closest would be: {escape(closest)}.</p></div></div>'
+        "<p>Fill the picture with one thing and try again. If it is waste, pick what it is below."
+        "</p></section>"
+    )
+
+
+def problem_card(what: str, do: str) -> str:
+    """Say what is wrong and what to do."""
+    return (
+        '<section class="answer answer-problem" aria-label="Problem">'
+        f'<div class="answer-what"><span class="answer-icon">{icon("warning", size_px=40)}</span>'
+        f"<div><h2>{escape(what)}</h2><p>{escape(do)}</p></div></div></section>"
+    )
+
+
+def spoken(found: Classification, rule: Rule | None) -> str:
+    """Say the answer in one breath, for the live region."""
+    if not found.is_waste or rule is None:
+        return "This doesn't look like waste."
+    item = ITEM_BY_ID[found.item.id].name
+    lead = "" if found.is_sure else "Not sure. Perhaps "
+    first = rule.prepare[0].rstrip(".")
+    return f"{lead}{item}, {MATERIAL_NAMES[found.material.id]}. Goes into {rule.bin_name}. {first}."
+
+
+def choices(candidates: tuple[Candidate, ...]) -> list[tuple[str, str]]:
+    """List candidates as (name and confidence, id) for a radio group."""
+    return [(f"{ITEM_BY_ID[c.id].name} ({c.confidence:.0%})", c.id) for c in candidates]

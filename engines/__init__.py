@@ -1,0 +1,1 @@
+"""Everything that computes; nothing below this package imports Gradio."""

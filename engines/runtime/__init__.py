@@ -1,0 +1,1 @@
+"""The ground floor that every engine stands on; it knows no engine."""

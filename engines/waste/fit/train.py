@@ -1,0 +1,250 @@
+"""Train the waste network: `python -m engines.waste.fit.train --data DIR --run runs/waste/main`.
+
+Killed at any moment, the same command goes on where it was. On several GPUs:
+`accelerate launch -m engines.waste.fit.train ...`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from torch.utils.data import default_collate
+
+from engines.runtime.fit import FitConfig, FitResult, Run
+from engines.runtime.settings import Settings
+from engines.runtime.weights import find_weights, load_tensors
+from engines.waste.fit.data import (
+    NO_LABEL,
+    Photo,
+    WasteDataset,
+    cutout_path,
+    draw_keys,
+    load_feedback,
+    load_negatives,
+    load_photos,
+    make_cutouts,
+    read_rgb,
+)
+from engines.waste.images import to_input
+from engines.waste.model import MultiHeadClassifier, load_backbone_tensors, waste_logit
+
+ITEM_WEIGHT, MATERIAL_WEIGHT, BIN_WEIGHT, WASTE_WEIGHT = 1.0, 1.0, 0.5, 0.5
+LABEL_SMOOTHING = 0.1
+# The stem and the first stages see edges and textures; ImageNet's are good, and leaving them alone
+# halves the time of a step on a CPU.
+FROZEN_STAGES = 3
+
+
+def loss_of(model: nn.Module, batch: tuple[Tensor, Sequence[Tensor]]) -> Tensor:
+    """Compute 1.0 item + 1.0 material + 0.5 bin cross-entropy + 0.5 "is it waste" (scalar).
+
+    Samples labelled NO_LABEL only count in the last term.
+    """
+    pixels, (item, material, bin_) = batch
+    keep_frozen(model)
+    logits = model(pixels.contiguous(memory_format=torch.channels_last))
+    loss = WASTE_WEIGHT * binary_cross_entropy_with_logits(
+        waste_logit(logits.item), (item != NO_LABEL).float()
+    )
+    for weight, predicted, wanted in (
+        (ITEM_WEIGHT, logits.item, item),
+        (MATERIAL_WEIGHT, logits.material, material),
+        (BIN_WEIGHT, logits.bin, bin_),
+    ):
+        if (wanted != NO_LABEL).any():
+            loss = loss + weight * cross_entropy(
+                predicted, wanted, ignore_index=NO_LABEL, label_smoothing=LABEL_SMOOTHING
+            )
+    return loss
+
+
+def _frozen_parts(model: MultiHeadClassifier) -> list[nn.Module]:
+    backbone = model.backbone
+    if not hasattr(backbone, "conv_stem"):
+        return []
+    return [backbone.conv_stem, backbone.bn1, *backbone.blocks[:FROZEN_STAGES]]
+
+
+def freeze(model: MultiHeadClassifier) -> None:
+    """Leave the stem and the first stages of an EfficientNet as they are."""
+    for part in _frozen_parts(model):
+        part.requires_grad_(False)
+
+
+def keep_frozen(model: nn.Module) -> None:
+    """Keep the batch statistics of the frozen stages; `model.train()` would move them."""
+    plain = getattr(model, "module", model)
+    for part in _frozen_parts(plain):
+        if not next(part.parameters()).requires_grad:
+            part.eval()
+
+
+@torch.inference_mode()
+def predict(
+    model: nn.Module, photos: Sequence[Photo], *, size: int, batch_size: int = 32
+) -> dict[str, np.ndarray]:
+    """Run the network over photos as they are.
+
+    Returns:
+        Logits "item" (N, 20), "material" (N, 15), "bin" (N, 4), and "labels" (N, 3), where
+        NO_LABEL means that the photo shows no waste.
+    """
+    model.eval()
+    device = next(model.parameters()).device
+    parts: dict[str, list[np.ndarray]] = {"item": [], "material": [], "bin": []}
+    for start in range(0, len(photos), batch_size):
+        chosen = photos[start : start + batch_size]
+        pixels = torch.stack([to_input(read_rgb(photo.path), size) for photo in chosen])
+        logits = model(pixels.to(device, memory_format=torch.channels_last))
+        for name in parts:
+            parts[name].append(getattr(logits, name).float().cpu().numpy())
+    found = {name: np.concatenate(chunks) for name, chunks in parts.items()}
+    found["labels"] = np.array([photo.labels for photo in photos])
+    return found
+
+
+def score_on_dev(
+    model: nn.Module, photos: Sequence[Photo], moved: WasteDataset, *, size: int
+) -> dict[str, float]:
+    """Measure what early stopping watches.
+
+    item, material, bin: accuracy on dev photos. waste: balanced accuracy of "is it waste".
+    moved: item accuracy where the same things were pasted elsewhere and distorted.
+    score: mean of item, moved and waste.
+    """
+    found = predict(model, photos, size=size)
+    labels = found["labels"]
+    is_waste = labels[:, 0] != NO_LABEL
+    numbers = {
+        name: float((found[name][is_waste].argmax(1) == labels[is_waste, column]).mean())
+        for column, name in enumerate(("item", "material", "bin"))
+    }
+    says_waste = np.logaddexp.reduce(found["item"], axis=1) > 0
+    numbers["waste"] = float(
+        (says_waste[is_waste].mean() + (~says_waste[~is_waste]).mean()) / 2
+        if (~is_waste).any()
+        else says_waste[is_waste].mean()
+    )
+    if len(moved):
+        pixels, wanted = default_collate([moved[index, 7 + index] for index in range(len(moved))])
+        device = next(model.parameters()).device
+        with torch.inference_mode():
+            guessed = torch.cat(
+                [model(part.to(device)).item.argmax(1) for part in pixels.split(32)]
+            )
+        numbers["moved"] = float((guessed.cpu() == wanted[0]).float().mean())
+    numbers["score"] = float(
+        np.mean([numbers["item"], numbers.get("moved", numbers["item"]), numbers["waste"]])
+    )
+    return numbers
+
+
+def train(
+    *,
+    photos: Sequence[Photo],
+    negatives: Sequence[Photo],
+    model: MultiHeadClassifier,
+    config: FitConfig,
+    size: int,
+    test_size: int,
+    draws: int,
+    cutout_dir: Path,
+    paste_share: float = 0.4,
+    negative_share: float = 0.2,
+) -> FitResult:
+    """Train the model in place on the train split; watch the dev split."""
+    every = [*photos, *negatives]
+    training = [photo for photo in every if photo.split == "train"]
+    dev = [photo for photo in every if photo.split == "dev"]
+    make_cutouts([photo for photo in photos if photo.split != "val"], cutout_dir)
+    movable = [p for p in dev if p.item and cutout_path(p, cutout_dir).exists()]
+
+    def dataset(chosen: Sequence[Photo], side: int, split: str, share: float) -> WasteDataset:
+        paths = [photo.path for photo in negatives if photo.split == split]
+        return WasteDataset(
+            chosen, size=side, backgrounds=paths, cutout_dir=cutout_dir, paste_share=share
+        )
+
+    moved = dataset(movable, test_size, "dev", 1.0)
+    share = negative_share if any(p.item is None for p in training) else 0.0
+    freeze(model)
+    run = Run(
+        model.to(memory_format=torch.channels_last),
+        loss_of=loss_of,
+        dataset=dataset(training, size, "train", paste_share),
+        keys_of=lambda epoch: draw_keys(
+            training, count=draws, negative_share=share, seed=config.seed, epoch=epoch
+        ),
+        evaluate=lambda averaged: score_on_dev(averaged, dev, moved, size=test_size),
+        config=config,
+    )
+    return run.fit()
+
+
+def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder with waste/ and detection/"
+    )
+    parser.add_argument(
+        "--run", type=Path, required=True, help="folder of this run, kept to resume"
+    )
+    parser.add_argument("--backbone", default="tf_efficientnet_lite2")
+    parser.add_argument("--start", default="efficientnet_lite2", help="starting weights, or 'none'")
+    parser.add_argument("--leave-out", nargs="*", default=[], help="sources not to train on")
+    parser.add_argument("--epochs", type=int, default=14)
+    parser.add_argument("--draws", type=int, default=5120, help="samples an epoch")
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--size", type=int, default=192, help="side of a training crop, pixels")
+    parser.add_argument("--test-size", type=int, default=224, help="side at inference, pixels")
+    parser.add_argument("--paste-share", type=float, default=0.4)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--save-every-s", type=float, default=120.0, help="seconds between states")
+    parser.add_argument("--feedback", type=Path, help="corrections downloaded from the Waste tab")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> Mapping[str, float]:
+    """Run the command line."""
+    arguments = parse_arguments(argv)
+    settings = Settings()
+    model = MultiHeadClassifier(arguments.backbone)
+    if arguments.start != "none":
+        source = find_weights(arguments.start, settings=settings)
+        load_backbone_tensors(model, load_tensors(source.path))
+    photos = load_photos(arguments.data / "waste")
+    if arguments.feedback is not None:
+        photos += load_feedback(arguments.feedback, arguments.run / "feedback")
+    result = train(
+        photos=[photo for photo in photos if photo.source not in arguments.leave_out],
+        negatives=load_negatives(arguments.data / "detection"),
+        model=model,
+        config=FitConfig(
+            run_dir=arguments.run,
+            epochs=arguments.epochs,
+            batch_size=arguments.batch_size,
+            seed=arguments.seed,
+            num_workers=arguments.workers,
+            patience=arguments.epochs,
+            save_every_s=arguments.save_every_s,
+        ),
+        size=arguments.size,
+        test_size=arguments.test_size,
+        draws=arguments.draws,
+        cutout_dir=arguments.run.parent / "cutouts",
+        paste_share=arguments.paste_share,
+    )
+    print(f"best epoch {result.best_epoch}, score {result.best_score:.4f}, {result.seconds:.0f} s")
+    return {"score": result.best_score, "seconds": result.seconds}
+
+
+if __name__ == "__main__":
+    main()
