@@ -91,7 +91,7 @@ def page_css() -> str:
     """Write the page's styles: the bins' colours for each appearance, then app.css."""
     variables = (
         f":root {{ {bin_variables('light')} }}\n"
-        f"body.dark {{ {bin_variables('dark')} }}\n"
+        f":root body.dark {{ {bin_variables('dark')} }}\n"
         f":root[data-appearance='contrast'] body.dark {{ {bin_variables('contrast')} }}\n"
     )
     return variables + (WEB_DIR / "app.css").read_text(encoding="utf-8")
@@ -177,7 +177,7 @@ def _build_tabs(context: AppContext) -> None:
     if not timers:
         return
 
-    def only_open_one(event: gr.SelectData) -> list[Any]:
+    def only_open_one(event: gr.SelectData) -> Any:
         updates = [gr.Timer(active=label == event.value) for label in timers]
         return updates if len(updates) > 1 else updates[0]
 

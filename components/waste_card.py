@@ -104,7 +104,7 @@ def not_waste_card(found: Classification) -> str:
         f'<div class="answer-what"><span class="answer-icon">{icon("unknown", size_px=40)}</span>'
         "<div><h2>This doesn't look like waste</h2>"
         f'<p class="answer-material">The closest would be: {escape(closest)}.</p></div></div>'
-        "<p>Fill the picture with one thing and try again. If it is waste, pick what it is below."
+        "<p>Fill the picture with one thing and try again. If it is waste, pick what it is."
         "</p></section>"
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 from gradio.context import Context
+from gradio.data_classes import ImageData
 from gradio.events import Dependency
 from PIL import Image
 
@@ -42,14 +43,9 @@ BATCH_COLUMNS = ["File", "Item", "Sure", "Material", "Bin", "Remark"]
 ITEM_CHOICES = [(ITEM_BY_ID[item].name, item) for item in ITEMS]
 
 
-class PhotoInput(gr.Image):
-    """A Gradio image whose file reaches us as it was sent, so that we judge it before decoding."""
-
-    is_template = True
-
-    def preprocess(self, payload: Any) -> str | None:
-        """Return the path of the uploaded file, unopened."""
-        return payload.path if payload is not None else None
+def unopened(payload: ImageData | None) -> str | None:
+    """Return the path of an uploaded photo as it was sent, so that we judge it before decoding."""
+    return payload.path if payload is not None else None
 
 
 @dataclass(frozen=True)
@@ -271,7 +267,7 @@ def build(context: AppContext) -> None:
     said = spoken_text()
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300):
-            photo = PhotoInput(
+            photo = gr.Image(
                 label="Photo of one thing",
                 sources=["upload", "webcam", "clipboard"],
                 type="filepath",
@@ -281,6 +277,7 @@ def build(context: AppContext) -> None:
                 buttons=["fullscreen"],
                 placeholder="Drop a photo here\nor click to choose one",
             )
+            photo.preprocess = unopened  # type: ignore[method-assign]
             place = gr.Dropdown(
                 tab.places,
                 value=tab.place_or_default(None),
@@ -292,8 +289,8 @@ def build(context: AppContext) -> None:
                 gr.Markdown(f"A place was left out. {problem}")
             examples = _examples(context, photo)
         with gr.Column(scale=6, min_width=300):
-            card = gr.HTML(EMPTY, elem_id="waste-answer", padding=False)
             candidates = gr.Radio(label="Which one is it?", visible=False, elem_id="waste-pick")
+            card = gr.HTML(EMPTY, elem_id="waste-answer", padding=False)
             is_heat_shown = gr.Checkbox(
                 label="Show where the model looked", value=False, elem_id="waste-heat-switch"
             )

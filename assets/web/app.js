@@ -81,6 +81,12 @@
   // Gradio draws these parts; it leaves out what is set here.
   function repair() {
     applyAppearance();
+    // A message's header is a button that holds another button, which no screen reader can tell
+    // apart; it folds the message by click only, the inner one closes it.
+    for (const header of document.querySelectorAll('.toast-header[role="button"]')) {
+      header.removeAttribute("role");
+      header.removeAttribute("tabindex");
+    }
   }
 
   document.addEventListener("click", (event) => {

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import nn
 
 from engines.runtime.device import Placement
 from engines.runtime.errors import EngineUnavailableError, InputError, WeightsCorruptError
@@ -176,7 +177,7 @@ class WasteEngine:
 
         loaded = self._ready()
         wanted = item or self.classify(image, top_k=1).item.id
-        pixels = self._pixels([image])
+        pixels = self.pixels([image])
         heat = heat_map(loaded.model, pixels, ITEMS.index(wanted))
         picture = Image.fromarray(heat, mode="F").resize(image.size, Image.Resampling.BICUBIC)
         return np.clip(np.asarray(picture, dtype=np.float32), 0.0, 1.0)
@@ -205,7 +206,13 @@ class WasteEngine:
             )
         return loaded
 
-    def _pixels(self, images: Sequence[Image.Image]) -> torch.Tensor:
+    @property
+    def backbone(self) -> nn.Module:
+        """The network without its heads, placed and in the precision it runs in."""
+        return self._ready().model.backbone
+
+    def pixels(self, images: Sequence[Image.Image]) -> torch.Tensor:
+        """Make the network's input of pictures: (B, 3, S, S), on the device, in [-1, 1]."""
         size = self._ready().size
         batch = torch.stack([to_input(np.asarray(image.convert("RGB")), size) for image in images])
         return batch.to(
@@ -216,7 +223,7 @@ class WasteEngine:
     def _logits(
         self, images: Sequence[Image.Image]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        logits: HeadLogits = self._ready().model(self._pixels(images))
+        logits: HeadLogits = self._ready().model(self.pixels(images))
         item, material, bin_ = (part.double().cpu().numpy() for part in logits)
         return item, material, bin_
 

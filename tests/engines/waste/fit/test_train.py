@@ -1,0 +1,209 @@
+"""The training command on a small pack: it learns, survives a kill, and its parts do as they say."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from PIL import Image
+
+from engines.waste.feedback import Correction, FeedbackLog
+from engines.waste.fit.data import (
+    NO_LABEL,
+    Photo,
+    WasteDataset,
+    draw_keys,
+    load_feedback,
+    load_negatives,
+    load_photos,
+    make_cutouts,
+)
+from engines.waste.fit.evaluate import bootstrap_interval, expected_calibration_error
+from engines.waste.fit.train import loss_of
+from engines.waste.model import HeadLogits
+from engines.waste.taxonomy import ITEM_BY_ID
+
+REPO = Path(__file__).resolve().parents[4]
+EXAMPLES = sorted((REPO / "assets" / "examples").glob("*.jpg"))
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a pack of 32 photos in the form of the real one, from our own pictures."""
+    root = tmp_path_factory.mktemp("pack")
+    (root / "waste" / "images").mkdir(parents=True)
+    (root / "detection" / "images").mkdir(parents=True)
+    ours = [path for path in EXAMPLES if not path.name.startswith("not_waste")]
+    rng = np.random.default_rng(0)
+    rows = []
+    for index in range(32):
+        source = ours[index % len(ours)]
+        item = next(name for name in ITEM_BY_ID if source.name.startswith(name))
+        picture = Image.open(source).convert("RGB")
+        left, top = (int(v) for v in rng.integers(0, 60, 2))
+        file = f"images/{item}_{index}.jpg"
+        picture.crop((left, top, picture.width - 40, picture.height - 40)).resize((160, 160)).save(
+            root / "waste" / file
+        )
+        known = ITEM_BY_ID[item]
+        rows.append([file, item, known.materials[0], known.bin, "train", f"s{index % 2}", "own"])
+    with (root / "waste" / "labels.csv").open("w", newline="") as table:
+        writer = csv.writer(table)
+        writer.writerow(["file", "item", "material", "bin", "split", "source", "licence"])
+        writer.writerows(rows)
+    images = []
+    for index, name in enumerate(["chelsea", "astronaut", "rocket", "coins"]):
+        picture = Image.fromarray(getattr(skimage.data, name)()).convert("RGB")
+        picture.resize((160, 120)).save(root / "detection" / "images" / f"{name}.jpg")
+        images.append({"id": index, "file_name": f"{name}.jpg", "source": "voc2007"})
+    labels = {
+        "images": images,
+        "categories": [{"id": 1, "name": "cat"}, {"id": 2, "name": "bottle"}],
+        "annotations": [{"image_id": 3, "category_id": 2}],
+    }
+    for split in ("train", "val"):
+        (root / "detection" / f"{split}.json").write_text(json.dumps(labels))
+    return root
+
+
+def command(pack: Path, run: Path) -> list[str]:
+    return [
+        sys.executable, "-m", "engines.waste.fit.train", "--data", str(pack), "--run", str(run),
+        "--epochs", "5", "--draws", "32", "--batch-size", "8", "--size", "64", "--test-size", "64",
+        "--workers", "0", "--save-every-s", "0",
+    ]  # fmt: skip
+
+
+def history(run: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+def test_the_loss_falls_on_32_photos_and_a_killed_run_resumes_to_the_same_loss(
+    pack: Path, tmp_path: Path
+) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    subprocess.run(command(pack, whole), cwd=REPO, check=True, capture_output=True)
+    losses = [row["loss"] for row in history(whole)]
+    assert losses[-1] < 0.8 * losses[0]
+
+    process = subprocess.Popen(command(pack, killed), cwd=REPO, stdout=subprocess.DEVNULL)
+    deadline_s = time.monotonic() + 60
+    while time.monotonic() < deadline_s and process.poll() is None:
+        if any(int(state.name.split("-")[1]) >= 6 for state in killed.glob("state-*")):
+            break
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert len(history(killed)) < 5 if (killed / "log.jsonl").exists() else True
+    subprocess.run(command(pack, killed), cwd=REPO, check=True, capture_output=True, env=os.environ)
+    assert [row["loss"] for row in history(killed)] == pytest.approx(losses, rel=1e-4)
+
+
+def test_the_pack_is_read_with_its_splits_and_negatives(pack: Path) -> None:
+    photos = load_photos(pack / "waste")
+    assert len(photos) == 32
+    assert {photo.split for photo in photos} <= {"train", "dev", "val"}
+    negatives = load_negatives(pack / "detection")
+    assert "coins.jpg" not in {photo.path.name for photo in negatives}  # marked as a bottle
+    assert all(photo.labels == (NO_LABEL,) * 3 for photo in negatives)
+
+
+def test_a_sample_is_decided_by_its_key_alone(pack: Path, tmp_path: Path) -> None:
+    photos = load_photos(pack / "waste")
+    make_cutouts(photos, tmp_path / "cutouts")
+    dataset = WasteDataset(
+        photos, size=48, backgrounds=[photos[0].path], cutout_dir=tmp_path / "cutouts"
+    )
+    torch.manual_seed(1)
+    first, labels = dataset[3, 99]
+    torch.manual_seed(2)
+    again, _ = dataset[3, 99]
+    other, _ = dataset[3, 100]
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert first.shape == (3, 48, 48)
+    assert -1 <= float(first.min()) <= float(first.max()) <= 1
+    assert labels == photos[3].labels
+
+
+def test_items_are_drawn_equally_often_and_negatives_as_asked() -> None:
+    def photo(item: str | None, source: str) -> Photo:
+        known = ITEM_BY_ID.get(item or "")
+        return Photo(
+            Path("x"),
+            item,
+            known.materials[0] if known else None,
+            known.bin if known else None,
+            source,
+            "train",
+        )
+
+    photos = [photo("paper", "a")] * 200 + [photo("wood", "b")] * 10 + [photo(None, "c")] * 30
+    keys = draw_keys(photos, count=20_000, negative_share=0.25, seed=0, epoch=0)
+    drawn = Counter(photos[index].item for index, _ in keys)
+    assert drawn[None] / 20_000 == pytest.approx(0.25, abs=0.02)
+    assert drawn["wood"] / drawn["paper"] == pytest.approx(1, abs=0.06)
+    assert keys == draw_keys(photos, count=20_000, negative_share=0.25, seed=0, epoch=0)
+    assert keys != draw_keys(photos, count=20_000, negative_share=0.25, seed=0, epoch=1)
+
+
+class Fixed(torch.nn.Module):
+    """Answers the same logits whatever it sees."""
+
+    def __init__(self, item: torch.Tensor) -> None:
+        super().__init__()
+        self.item = item
+        self.backbone = torch.nn.Identity()
+
+    def forward(self, pixels: torch.Tensor) -> HeadLogits:
+        count = len(pixels)
+        return HeadLogits(self.item, torch.zeros(count, 15), torch.zeros(count, 4))
+
+
+def test_photos_without_waste_only_count_in_the_waste_term() -> None:
+    pixels = torch.zeros(2, 3, 8, 8)
+    nothing = torch.full((2,), NO_LABEL)
+    low = loss_of(Fixed(torch.full((2, 20), -20.0)), (pixels, [nothing] * 3))
+    high = loss_of(Fixed(torch.full((2, 20), 5.0)), (pixels, [nothing] * 3))
+    assert float(low) == pytest.approx(0, abs=1e-5)
+    assert float(high) > 1
+
+
+def test_corrections_become_training_photos(tmp_path: Path) -> None:
+    log = FeedbackLog(tmp_path / "feedback.jsonl")
+    picture = Image.fromarray(skimage.data.coffee())
+    for said, photo in (("paper", picture), ("not_waste", picture), ("wood", None)):
+        log.append(
+            Correction.make(
+                said=said, predicted="battery", confidence=0.4, checkpoint="1", photo=photo
+            )
+        )
+    found = load_feedback(log.path, tmp_path / "photos")
+    assert [photo.item for photo in found] == ["paper", None]
+    assert all(photo.path.exists() for photo in found)
+
+
+def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
+    confidence = np.array([0.9] * 10 + [0.6] * 10)
+    is_right = np.array([True] * 9 + [False] + [True] * 3 + [False] * 7)
+    assert expected_calibration_error(confidence, is_right) == pytest.approx(0.15)
+
+
+def test_the_bootstrap_interval_holds_the_mean_and_narrows_with_more_photos() -> None:
+    rng = np.random.default_rng(0)
+    few = bootstrap_interval((rng.random(40) < 0.9).astype(float))
+    many = bootstrap_interval((rng.random(4000) < 0.9).astype(float))
+    for mean, low, high in (few, many):
+        assert low <= mean <= high
+    assert many[2] - many[1] < few[2] - few[1]
