@@ -2,14 +2,14 @@
 # make test    install what the tests need, check the code, run the tests
 # make lint    ruff and mypy
 # make bench   measure speed and memory, print a table
-# make train   train the waste model: make train DATA=path/to/photos
+# make train   train the waste model: make train DATA=path
 # make clean   remove the virtual environment and caches
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?=
-OUT ?= runs/waste
+RUN ?= runs/waste
 
 .DELETE_ON_ERROR:
 .PHONY: run install test test-tools lint bench train clean
@@ -62,10 +62,10 @@ bench: install $(VENV)/.dev.stamp
 	$(BIN)/python -m tests.benchmarks
 
 # Resumes by itself if it was stopped. For several GPUs:
-#   .venv/bin/accelerate launch -m engines.waste.fit.train --data DATA --out OUT
+#   .venv/bin/accelerate launch -m engines.waste.fit.train --data DATA --run RUN
 train: install
 	@if [ -z '$(DATA)' ]; then echo 'Say where the photos are: make train DATA=path'; exit 1; fi
-	$(BIN)/python -m engines.waste.fit.train --data '$(DATA)' --out '$(OUT)'
+	$(BIN)/python -m engines.waste.fit.train --data '$(DATA)' --run '$(RUN)'
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

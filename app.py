@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
 from engines.runtime.errors import InputError
 from engines.runtime.settings import Settings, load_settings
@@ -53,12 +52,12 @@ def main() -> int:
     stop.wait()
     lane.close()
     app.close(verbose=False)
-    return 0
+    # An engine may still be loading: native code that runs on while Python is taken down can crash.
+    os._exit(0)
 
 
 def _stay_offline(settings: Settings) -> None:
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1")
     if not settings.is_hub_allowed:
         os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -66,18 +65,14 @@ def _stay_offline(settings: Settings) -> None:
 def _register(pool: EnginePool) -> EnginePool:
     for name, module, class_name in ENGINES:
         if importlib.util.find_spec(module) is not None:
-            pool.register(name, _factory(pool, module, class_name))
+            pool.register(name, partial(_build, pool, module, class_name))
     return pool
 
 
-def _factory(pool: EnginePool, module: str, class_name: str) -> Callable[[], Engine]:
+def _build(pool: EnginePool, module: str, class_name: str) -> Engine:
     # The import waits until the engine is needed: timm and its kin take seconds.
-    def build() -> Engine:
-        engine_class = getattr(importlib.import_module(module), class_name)
-        engine: Engine = engine_class(pool.settings, pool.placement)
-        return engine
-
-    return build
+    engine_class = getattr(importlib.import_module(module), class_name)
+    return cast("Engine", engine_class(pool.settings, pool.placement))
 
 
 if __name__ == "__main__":

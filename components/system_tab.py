@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.context import Context
 
 from components.card_view import card_html
 from components.context import AppContext
@@ -50,6 +51,10 @@ def build(context: AppContext) -> gr.Timer:
 
     timer = gr.Timer(REFRESH_S, active=False)
     timer.tick(current, outputs=often, queue=False, **quiet)
+    # Shown at once when the tab is opened, not at the timer's first tick.
+    opened = [block.select for block in (Context.block,) if isinstance(block, gr.Tab)]
+    opened += [root.load for root in (Context.root_block,) if root is not None]
+    gr.on(opened, current, outputs=often, queue=False, **quiet)
     announce(refresh.click(everything, outputs=[*often, models, said], **quiet), said)
     for name, button in zip(context.pool.names, retries):
         clicked = button.click(_retry(context, name), outputs=said, **quiet)

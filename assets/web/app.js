@@ -70,7 +70,8 @@
   }
 
   function skipToMain(event) {
-    const main = document.querySelector('#main [role="tabpanel"], #main');
+    const panels = [...document.querySelectorAll('#main [role="tabpanel"]')];
+    const main = panels.find((panel) => panel.offsetParent) || document.getElementById("main");
     if (!main) return;
     event.preventDefault();
     main.setAttribute("tabindex", "-1");

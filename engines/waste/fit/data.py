@@ -69,7 +69,7 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
 
 
 def load_photos(waste_dir: Path) -> list[Photo]:
-    """Read labels.csv of the waste pack; a part of its train split becomes the dev split.
+    """Read labels.csv of a waste pack; unless it has a dev split, a part of train becomes it.
 
     Everything that is chosen (epoch, input size, resize) is chosen on dev; val is only reported
     on, and calibrated on by cross-fitting. Look-alikes (64-bit dHash within 6) stay together.
@@ -80,6 +80,8 @@ def load_photos(waste_dir: Path) -> list[Photo]:
         Photo(waste_dir / r["file"], r["item"], r["material"], r["bin"], r["source"], r["split"])
         for r in rows
     ]
+    if any(photo.split == "dev" for photo in photos):  # the pack has its own
+        return photos
     train = [photo for photo in photos if photo.split == "train"]
     is_dev = _choose_dev(train)
     moved = [
@@ -189,13 +191,14 @@ class WasteDataset(Dataset[tuple[Tensor, tuple[int, int, int]]]):
         backgrounds: Sequence[Path],
         cutout_dir: Path,
         paste_share: float = 0.4,
+        min_crop: float = 0.45,
     ) -> None:
         self.photos, self.size = list(photos), size
         self.backgrounds, self.cutout_dir = list(backgrounds), cutout_dir
         self.paste_share = paste_share
         self.geometry = v2.Compose(
             [
-                v2.RandomResizedCrop(size, scale=(0.45, 1.0), ratio=(0.7, 1.43), antialias=True),
+                v2.RandomResizedCrop(size, scale=(min_crop, 1.0), ratio=(0.7, 1.43), antialias=True),
                 v2.RandomHorizontalFlip(),
             ]
         )

@@ -36,9 +36,6 @@ from engines.waste.model import MultiHeadClassifier, load_backbone_tensors, wast
 
 ITEM_WEIGHT, MATERIAL_WEIGHT, BIN_WEIGHT, WASTE_WEIGHT = 1.0, 1.0, 0.5, 0.5
 LABEL_SMOOTHING = 0.1
-# The stem and the first stages see edges and textures; ImageNet's are good, and leaving them alone
-# halves the time of a step on a CPU.
-FROZEN_STAGES = 3
 
 
 def loss_of(model: nn.Module, batch: tuple[Tensor, Sequence[Tensor]]) -> Tensor:
@@ -64,24 +61,25 @@ def loss_of(model: nn.Module, batch: tuple[Tensor, Sequence[Tensor]]) -> Tensor:
     return loss
 
 
-def _frozen_parts(model: MultiHeadClassifier) -> list[nn.Module]:
+def freeze(model: MultiHeadClassifier, stages: int) -> None:
+    """Leave the stem and the first stages of an EfficientNet as they are.
+
+    They see edges and textures; ImageNet's are good, and leaving three of them alone halves the
+    time of a step on a CPU.
+    """
     backbone = model.backbone
-    if not hasattr(backbone, "conv_stem"):
-        return []
-    return [backbone.conv_stem, backbone.bn1, *backbone.blocks[:FROZEN_STAGES]]
-
-
-def freeze(model: MultiHeadClassifier) -> None:
-    """Leave the stem and the first stages of an EfficientNet as they are."""
-    for part in _frozen_parts(model):
-        part.requires_grad_(False)
+    if stages > 0 and hasattr(backbone, "conv_stem"):
+        for part in (backbone.conv_stem, backbone.bn1, *backbone.blocks[:stages]):
+            part.requires_grad_(False)
 
 
 def keep_frozen(model: nn.Module) -> None:
-    """Keep the batch statistics of the frozen stages; `model.train()` would move them."""
-    plain = getattr(model, "module", model)
-    for part in _frozen_parts(plain):
-        if not next(part.parameters()).requires_grad:
+    """Keep the batch statistics of frozen stages; `model.train()` would move them."""
+    for part in model.modules():
+        own = list(part.parameters(recurse=False))
+        if isinstance(part, nn.modules.batchnorm._BatchNorm) and not any(
+            parameter.requires_grad for parameter in own
+        ):
             part.eval()
 
 
@@ -157,6 +155,8 @@ def train(
     cutout_dir: Path,
     paste_share: float = 0.4,
     negative_share: float = 0.2,
+    min_crop: float = 0.45,
+    frozen_stages: int = 3,
 ) -> FitResult:
     """Train the model in place on the train split; watch the dev split."""
     every = [*photos, *negatives]
@@ -168,12 +168,17 @@ def train(
     def dataset(chosen: Sequence[Photo], side: int, split: str, share: float) -> WasteDataset:
         paths = [photo.path for photo in negatives if photo.split == split]
         return WasteDataset(
-            chosen, size=side, backgrounds=paths, cutout_dir=cutout_dir, paste_share=share
+            chosen,
+            size=side,
+            backgrounds=paths,
+            cutout_dir=cutout_dir,
+            paste_share=share,
+            min_crop=min_crop,
         )
 
     moved = dataset(movable, test_size, "dev", 1.0)
     share = negative_share if any(p.item is None for p in training) else 0.0
-    freeze(model)
+    freeze(model, frozen_stages)
     run = Run(
         model.to(memory_format=torch.channels_last),
         loss_of=loss_of,
@@ -197,14 +202,23 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--run", type=Path, required=True, help="folder of this run, kept to resume"
     )
     parser.add_argument("--backbone", default="tf_efficientnet_lite2")
-    parser.add_argument("--start", default="efficientnet_lite2", help="starting weights, or 'none'")
+    parser.add_argument(
+        "--start",
+        default="efficientnet_lite2",
+        help="starting weights: a known name, best.safetensors of another run, or 'none'",
+    )
     parser.add_argument("--leave-out", nargs="*", default=[], help="sources not to train on")
     parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--draws", type=int, default=5120, help="samples an epoch")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--size", type=int, default=192, help="side of a training crop, pixels")
     parser.add_argument("--test-size", type=int, default=224, help="side at inference, pixels")
-    parser.add_argument("--paste-share", type=float, default=0.4)
+    parser.add_argument("--paste-share", type=float, default=0.4, help="things put elsewhere")
+    parser.add_argument("--min-crop", type=float, default=0.45, help="smallest share of a photo")
+    parser.add_argument("--learning-rate", type=float, default=3e-4)
+    parser.add_argument("--warmup-epochs", type=float, default=3.0)
+    parser.add_argument("--ema-decay", type=float, default=0.998)
+    parser.add_argument("--frozen-stages", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--save-every-s", type=float, default=120.0, help="seconds between states")
@@ -217,7 +231,9 @@ def main(argv: Sequence[str] | None = None) -> Mapping[str, float]:
     arguments = parse_arguments(argv)
     settings = Settings()
     model = MultiHeadClassifier(arguments.backbone)
-    if arguments.start != "none":
+    if arguments.start.endswith(".safetensors"):
+        model.load_state_dict(load_tensors(Path(arguments.start)))
+    elif arguments.start != "none":
         source = find_weights(arguments.start, settings=settings)
         load_backbone_tensors(model, load_tensors(source.path))
     photos = load_photos(arguments.data / "waste")
@@ -231,6 +247,9 @@ def main(argv: Sequence[str] | None = None) -> Mapping[str, float]:
             run_dir=arguments.run,
             epochs=arguments.epochs,
             batch_size=arguments.batch_size,
+            learning_rate=arguments.learning_rate,
+            warmup_epochs=arguments.warmup_epochs,
+            ema_decay=arguments.ema_decay,
             seed=arguments.seed,
             num_workers=arguments.workers,
             patience=arguments.epochs,
@@ -241,6 +260,8 @@ def main(argv: Sequence[str] | None = None) -> Mapping[str, float]:
         draws=arguments.draws,
         cutout_dir=arguments.run.parent / "cutouts",
         paste_share=arguments.paste_share,
+        min_crop=arguments.min_crop,
+        frozen_stages=arguments.frozen_stages,
     )
     print(f"best epoch {result.best_epoch}, score {result.best_score:.4f}, {result.seconds:.0f} s")
     return {"score": result.best_score, "seconds": result.seconds}
