@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -57,8 +56,8 @@ _APPEARANCES = (("light", "Light"), ("dark", "Dark"), ("contrast", "High contras
 
 _LEAF = (
     '<svg class="brand-leaf" viewBox="0 0 32 32" width="36" height="36" aria-hidden="true" '
-    'focusable="false"><path d="M5 27C5 13 13 5 28 5c0 14-7 22-18.500 22M5 28c3-8 8-13 15-16" '
-    'fill="none" stroke="currentColor" stroke-width="2.600" stroke-linecap="round" '
+    'focusable="false"><path d="M5 27C5 13 13 5 28 5c0 14-7 22-18.5 22M5 28c3-8 8-13 15-16" '
+    'fill="none" stroke="currentColor" stroke-width="2.6" stroke-linecap="round" '
     'stroke-linejoin="round"/></svg>'
 )
 
@@ -70,7 +69,7 @@ def build_app(context: AppContext) -> gr.Blocks:
         plain_html(_live_regions_html(), elem_id="live-regions")
         with gr.Column(elem_id="main"):
             _build_tabs(context)
-        _build_footer(context)
+        _build_footer(context, app)
     # Every call may wait in a thread of its own: the order and the polite refusal are the lane's.
     app.queue(default_concurrency_limit=None, api_open=False)
     return app
@@ -119,7 +118,7 @@ def launch_options(context: AppContext) -> dict[str, Any]:
     }
 
 
-def plain_html(value: str | Callable[[], str], *, elem_id: str) -> gr.HTML:
+def plain_html(value: str, *, elem_id: str) -> gr.HTML:
     """Make a piece of the page that app.css alone styles."""
     return gr.HTML(value, elem_id=elem_id, elem_classes="plain", apply_default_css=False)
 
@@ -190,11 +189,8 @@ def _build_tabs(context: AppContext) -> None:
     )
 
 
-def _build_footer(context: AppContext) -> None:
-    def current() -> str:
-        return footer_html(context.pool.health())
-
-    footer = plain_html(current, elem_id="site-footer")
+def _build_footer(context: AppContext, app: gr.Blocks) -> None:
+    footer = plain_html(footer_html(context.pool.health()), elem_id="site-footer")
     timer = gr.Timer(FOOTER_BUSY_S)
 
     def refresh() -> tuple[str, gr.Timer]:
@@ -202,7 +198,8 @@ def _build_footer(context: AppContext) -> None:
         pause_s = FOOTER_SETTLED_S if is_settled(statuses) else FOOTER_BUSY_S
         return footer_html(statuses), gr.Timer(pause_s)
 
-    timer.tick(
+    gr.on(
+        [app.load, timer.tick],
         refresh,
         outputs=[footer, timer],
         queue=False,

@@ -31,10 +31,10 @@ def build(context: AppContext) -> gr.Timer:
     with gr.Row(elem_classes="tab-head"):
         plain_html("<h2>System</h2>", elem_id="system-title")
         refresh = gr.Button("Refresh", size="sm", scale=0, min_width=120, elem_id="system-refresh")
-    engines = plain_html(lambda: engines_html(context.pool.health()), elem_id="system-engines")
+    engines = plain_html(engines_html(context.pool.health()), elem_id="system-engines")
     retries = [_retry_button(status) for status in context.pool.health()]
-    machine = plain_html(lambda: machine_html(context), elem_id="system-machine")
-    models = plain_html(lambda: models_html(context.settings), elem_id="system-models")
+    machine = plain_html(machine_html(context), elem_id="system-machine")
+    models = plain_html(models_html(context.settings), elem_id="system-models")
     plain_html(settings_html(context.settings), elem_id="system-settings")
 
     # Cards and weights change rarely and may be open in the reader's hands: only on request.
@@ -52,9 +52,15 @@ def build(context: AppContext) -> gr.Timer:
     timer = gr.Timer(REFRESH_S, active=False)
     timer.tick(current, outputs=often, queue=False, **quiet)
     # Shown at once when the tab is opened, not at the timer's first tick.
-    opened = [block.select for block in (Context.block,) if isinstance(block, gr.Tab)]
-    opened += [root.load for root in (Context.root_block,) if root is not None]
-    gr.on(opened, current, outputs=often, queue=False, **quiet)
+    if isinstance(Context.block, gr.Tab):
+        Context.block.select(current, outputs=often, queue=False, **quiet)
+    if Context.root_block is not None:
+        Context.root_block.load(
+            lambda: (*current(), models_html(context.settings)),
+            outputs=[*often, models],
+            queue=False,
+            **quiet,
+        )
     announce(refresh.click(everything, outputs=[*often, models, said], **quiet), said)
     for name, button in zip(context.pool.names, retries):
         clicked = button.click(_retry(context, name), outputs=said, **quiet)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 import pandas as pd
 from gradio.context import Context
 from gradio.data_classes import ImageData
 from gradio.events import Dependency
+from gradio.helpers import Examples
 from PIL import Image
 
 from components.context import AppContext
@@ -72,7 +74,9 @@ class WasteTab:
 
     def place_or_default(self, place_id: str | None) -> str:
         """Return the place if it exists, else the first one."""
-        return place_id if place_id in self.rules.places else next(iter(self.rules.places))
+        if place_id is not None and place_id in self.rules.places:
+            return place_id
+        return next(iter(self.rules.places))
 
     def rule(self, shown: Shown, place_id: str) -> Rule:
         """Look up the rule for what is shown."""
@@ -239,12 +243,14 @@ class WasteTab:
             return str(error)
         return "Thank you. Saved on this machine for the next training."
 
-    def feedback_file(self) -> str | None:
-        """Return the corrections so far as a file to download."""
-        if not self.feedback.path.exists():
-            gr.Info("No corrections yet.")
-            return None
-        return str(self.feedback.path)
+    def feedback_file(self) -> Any:
+        """Offer a copy of the corrections so far, or nothing if there are none."""
+        try:
+            copy = Path(tempfile.mkdtemp(prefix="releaf-")) / self.feedback.path.name
+            shutil.copy(self.feedback.path, copy)
+        except OSError:
+            return gr.update(visible=False)
+        return gr.update(value=str(copy), visible=True)
 
 
 def _save_csv(results: list[FileResult]) -> str:
@@ -337,17 +343,17 @@ def build(context: AppContext) -> None:
         show_progress="hidden",
     )
     is_heat_shown.input(tab.heat, [is_heat_shown, shown], heat, api_visibility="private")
-    if Context.root_block is not None:
-        Context.root_block.load(
-            tab.place_or_default,
-            remembered,
-            place,
-            api_visibility="private",
-            show_progress="hidden",
-        )
+    _page().load(
+        tab.place_or_default, remembered, place, api_visibility="private", show_progress="hidden"
+    )
 
 
-def _examples(context: AppContext, photo: gr.Image) -> gr.Examples | None:
+def _page() -> gr.Blocks:
+    """Return the page that the tab is being built into."""
+    return cast(gr.Blocks, Context.root_block)
+
+
+def _examples(context: AppContext, photo: gr.Image) -> Examples | None:
     """Offer the pictures that the shipped model gets right."""
     folder = context.settings.examples_dir
     listed = folder / "shown.txt"
@@ -387,13 +393,16 @@ def _correction_box(
         send = gr.Button("Send correction", visible=is_on, elem_id="waste-send")
         status = gr.Markdown(elem_id="waste-status")
         download = gr.DownloadButton(
-            "Download all corrections", visible=is_on, size="sm", elem_id="waste-feedback-download"
+            "Download all corrections", visible=False, size="sm", elem_id="waste-feedback-download"
         )
     sent = send.click(
         tab.correct, [said, keep, shown], status, api_name="correct", show_progress="hidden"
     )
-    announce(sent, status)
-    download.click(tab.feedback_file, None, download, api_visibility="private")
+    announced = announce(sent, status)
+    # On a public page a visitor may add corrections, but not read those of others.
+    if is_on and not context.settings.is_public_space:
+        announced.then(tab.feedback_file, None, download, api_visibility="private")
+        _page().load(tab.feedback_file, None, download, api_visibility="private")
     return box, status
 
 

@@ -225,7 +225,7 @@ class Run:
         loader: DataLoader[Any] = DataLoader(
             self.dataset,
             batch_size=self.config.batch_size,
-            sampler=list(self.keys_of(epoch)),  # type: ignore[arg-type]  # any sized iterable
+            sampler=list(self.keys_of(epoch)),
             num_workers=self.config.num_workers,
             collate_fn=self.collate,
             drop_last=True,

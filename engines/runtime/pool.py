@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from engines.runtime.device import (
@@ -224,7 +224,7 @@ class EnginePool:
             failure = _load_failure(slot.name, error)
             with slot.changed:
                 slot.failure = failure
-                slot.failed_at = datetime.now(UTC)
+                slot.failed_at = datetime.now(timezone.utc)
                 slot.retry_s = time.monotonic() + self._retry_after_s
             self._settle(slot, "failed")
             # Not the remembered error itself: its traceback would keep the engine in memory.

@@ -36,7 +36,7 @@ class FileResult:
         """The columns of CSV_COLUMNS as text; of an unreadable file, all but its name are empty."""
         found = self.classification
         if found is None:
-            return {name: "" for name in CSV_COLUMNS} | {"file": self.file}
+            return dict.fromkeys(CSV_COLUMNS, "") | {"file": self.file}
         return {
             "file": self.file,
             "item": found.item.id,

@@ -1,4 +1,4 @@
-"""Classify pictures from the shell: `python -m engines.waste.classify PATH... --out results.csv`."""
+"""Classify from the shell: `python -m engines.waste.classify PATH... --out results.csv`."""
 
 from __future__ import annotations
 

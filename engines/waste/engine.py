@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
+from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from engines.runtime.device import Placement
 from engines.runtime.errors import EngineUnavailableError, InputError, WeightsCorruptError
@@ -112,7 +113,8 @@ class WasteEngine:
             ) from error
         model.eval().requires_grad_(False)
         model.to(self.placement.device)
-        model.backbone.to(self.placement.dtype, memory_format=torch.channels_last)
+        model.backbone.to(self.placement.dtype)
+        convert_conv2d_weight_memory_format(model.backbone, torch.channels_last)
         with self._lock:
             self._loaded = _Loaded(
                 model=model,

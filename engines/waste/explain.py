@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from captum.attr import LayerGradientXActivation
@@ -11,16 +13,18 @@ from torch import Tensor, nn
 from engines.waste.model import MultiHeadClassifier
 
 
-def last_feature_layer(backbone: nn.Module) -> nn.Module:
+def last_feature_layer(backbone: Any) -> nn.Module:
     """Return the layer whose output still has places: the last convolution or the last block.
 
     Raises:
         ValueError: if the backbone is neither a convolutional network nor a transformer of timm.
     """
     if hasattr(backbone, "conv_head"):  # EfficientNet
-        return backbone.bn2
+        layer: nn.Module = backbone.bn2
+        return layer
     if hasattr(backbone, "blocks"):  # ViT
-        return backbone.blocks[-1].norm1
+        layer = backbone.blocks[-1].norm1
+        return layer
     raise ValueError(f"no layer with places is known for {type(backbone).__name__}")
 
 

@@ -8,7 +8,7 @@ import json
 import os
 import threading
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 from PIL import Image
@@ -64,7 +64,7 @@ class Correction:
             confidence=round(confidence, 4),
             checkpoint=checkpoint,
             photo_jpeg=_small_jpeg(photo) if photo is not None else "",
-            at=datetime.now(UTC).isoformat(timespec="seconds"),
+            at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         )
 
 

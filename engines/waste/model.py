@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from engines.waste.taxonomy import BINS, ITEMS, MATERIALS
 
 ensure_torchvision()
 
-import timm
+import timm  # noqa: E402
 
 
 class HeadLogits(NamedTuple):
@@ -47,7 +47,8 @@ class MultiHeadClassifier(nn.Module):
         self.backbone = timm.create_model(
             backbone, pretrained=is_pretrained, num_classes=0, drop_rate=drop_rate
         )
-        width = self.backbone.num_features
+        features: Any = self.backbone.num_features
+        width = int(features)
         self.item_head = nn.Linear(width, len(ITEMS))
         self.material_head = nn.Linear(width, len(MATERIALS))
         self.bin_head = nn.Linear(width, len(BINS))

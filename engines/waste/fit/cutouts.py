@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from cv2.typing import MatLike
 
 # A border is plain where most of it lies within this distance of a smooth surface (Lab units).
 PLAIN_BORDER_DISTANCE = 12.0
@@ -17,7 +17,7 @@ MIN_PLAIN_SHARE = 0.75
 MIN_AREA, MAX_AREA = 0.04, 0.75
 
 
-def cut_out(photo: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+def cut_out(photo: MatLike) -> MatLike | None:
     """Return the mask of the thing in front of a plain background, or None if there is none.
 
     The background colour is modelled as a quadratic surface over the picture (light falls off
@@ -61,13 +61,13 @@ def cut_out(photo: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
 
 
 def paste(
-    photo: NDArray[np.uint8],
-    mask: NDArray[np.uint8],
-    background: NDArray[np.uint8],
+    photo: MatLike,
+    mask: MatLike,
+    background: MatLike,
     *,
     scale: float,
     rng: np.random.Generator,
-) -> NDArray[np.uint8]:
+) -> MatLike:
     """Put the masked thing on a background at a random place.
 
     Args:
@@ -102,7 +102,7 @@ def paste(
     return result
 
 
-def plain_background(side: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+def plain_background(side: int, rng: np.random.Generator) -> MatLike:
     """Make a table-, belt- or floor-like surface: one colour, a gradient of light, grain.
 
     Returns:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
+import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,19 +15,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from cv2.typing import MatLike
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from engines.runtime.fit import SampleKey
 from engines.runtime.torchvision_compat import ensure_torchvision
-from engines.waste.fit.cutouts import cut_out, paste, plain_background
 from engines.waste.feedback import FeedbackLog
+from engines.waste.fit.cutouts import cut_out, paste, plain_background
 from engines.waste.taxonomy import BINS, ITEM_BY_ID, ITEMS, MATERIALS
 
 ensure_torchvision()
 
-from torchvision.transforms import v2
+from torchvision.transforms import v2  # noqa: E402
 
 NO_LABEL = -1  # cross-entropy leaves these out: the photo shows none of the items
 # Detection classes that look like one of our items: their photos are no examples of "not waste".
@@ -56,7 +58,7 @@ class Photo:
         return ITEMS.index(self.item), MATERIALS.index(self.material), BINS.index(self.bin)
 
 
-def read_rgb(path: Path) -> NDArray[np.uint8]:
+def read_rgb(path: Path) -> MatLike:
     """Decode a training photo to RGB (H, W, 3).
 
     Raises:
@@ -143,7 +145,7 @@ def stable_hash(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
-def _difference_hash(path: Path) -> NDArray[np.uint8]:
+def _difference_hash(path: Path) -> MatLike:
     grey = cv2.cvtColor(read_rgb(path), cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey, (9, 8), interpolation=cv2.INTER_AREA)
     return (small[:, 1:] > small[:, :-1]).astype(np.uint8).ravel()
@@ -198,7 +200,7 @@ class WasteDataset(Dataset[tuple[Tensor, tuple[int, int, int]]]):
         self.paste_share = paste_share
         self.geometry = v2.Compose(
             [
-                v2.RandomResizedCrop(size, scale=(min_crop, 1.0), ratio=(0.7, 1.43), antialias=True),
+                v2.RandomResizedCrop(size, (min_crop, 1.0), ratio=(0.7, 1.43), antialias=True),
                 v2.RandomHorizontalFlip(),
             ]
         )
@@ -233,9 +235,7 @@ class WasteDataset(Dataset[tuple[Tensor, tuple[int, int, int]]]):
             image = self.erase(image.clamp_(-1, 1))
         return image, photo.labels
 
-    def move(
-        self, pixels: NDArray[np.uint8], mask: NDArray[np.uint8], rng: np.random.Generator
-    ) -> NDArray[np.uint8]:
+    def move(self, pixels: MatLike, mask: MatLike, rng: np.random.Generator) -> MatLike:
         """Paste the thing on another background: (H, W, 3) -> (256, 256, 3)."""
         side = 256
         if not self.backgrounds or rng.random() < 0.35:
@@ -245,12 +245,12 @@ class WasteDataset(Dataset[tuple[Tensor, tuple[int, int, int]]]):
             background = square_crop(read_rgb(path), side, rng)
         return paste(pixels, mask, background, scale=float(rng.uniform(0.45, 1.0)), rng=rng)
 
-    def _mask(self, photo: Photo) -> NDArray[np.uint8] | None:
+    def _mask(self, photo: Photo) -> MatLike | None:
         path = cutout_path(photo, self.cutout_dir)
         return cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) if path.exists() else None
 
 
-def rotate(pixels: NDArray[np.uint8], angle_deg: float) -> NDArray[np.uint8]:
+def rotate(pixels: MatLike, angle_deg: float) -> MatLike:
     """Rotate a picture about its centre; the corners are mirrored, not black."""
     height, width = pixels.shape[:2]
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle_deg, 1.0)
@@ -261,11 +261,10 @@ def jpeg(image: Tensor, rng: np.random.Generator) -> Tensor:
     """Pass some of the images, uint8 (3, H, W), through JPEG as a messenger app would."""
     if rng.random() >= 0.25:
         return image
-    quality = int(rng.integers(25, 85))
-    pixels = image.permute(1, 2, 0).numpy()[:, :, ::-1]
-    _, encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)[:, :, ::-1]
-    return torch.from_numpy(decoded.copy()).permute(2, 0, 1)
+    encoded = io.BytesIO()
+    picture = Image.fromarray(image.permute(1, 2, 0).numpy())
+    picture.save(encoded, "JPEG", quality=int(rng.integers(25, 85)))
+    return torch.from_numpy(np.array(Image.open(encoded))).permute(2, 0, 1)
 
 
 def white_balance(image: Tensor, rng: np.random.Generator) -> Tensor:
@@ -274,9 +273,7 @@ def white_balance(image: Tensor, rng: np.random.Generator) -> Tensor:
     return ((image + 1) * gains[:, None, None] - 1).clamp_(-1, 1)
 
 
-def square_crop(
-    pixels: NDArray[np.uint8], side: int, rng: np.random.Generator
-) -> NDArray[np.uint8]:
+def square_crop(pixels: MatLike, side: int, rng: np.random.Generator) -> MatLike:
     """Cut a random square of half to all of the shorter side and resize it to (side, side, 3)."""
     height, width = pixels.shape[:2]
     length = int(min(height, width) * rng.uniform(0.5, 1.0))

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
+from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from engines.runtime.fit import write_card
 from engines.waste.decision import Calibration, Decision, decide, waste_log_odds
@@ -133,7 +134,7 @@ def cross_fitted(
     fold: NDArray[Any],
     negative_fold: NDArray[Any],
 ) -> dict[str, Any]:
-    """Measure calibration, abstention and out-of-scope detection on photos they were not fitted on."""
+    """Measure calibration, abstention and scope on photos they were not fitted on."""
     confidence = np.zeros(len(fold))
     is_right, is_sure, kept = (np.zeros(len(fold), bool) for _ in range(3))
     refused = np.zeros(len(negative_fold), bool)
@@ -212,7 +213,8 @@ def load_run(run: Path, backbone: str) -> MultiHeadClassifier:
     model.load_state_dict(
         {k: v.half().float() if v.is_floating_point() else v for k, v in tensors.items()}
     )
-    return model.to(memory_format=torch.channels_last).eval()
+    convert_conv2d_weight_memory_format(model, torch.channels_last)
+    return model.eval()
 
 
 def left_out_metrics(

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from torch.nn.utils import convert_conv2d_weight_memory_format
 from torch.utils.data import default_collate
 
 from engines.runtime.fit import FitConfig, FitResult, Run
@@ -180,7 +181,7 @@ def train(
     share = negative_share if any(p.item is None for p in training) else 0.0
     freeze(model, frozen_stages)
     run = Run(
-        model.to(memory_format=torch.channels_last),
+        convert_conv2d_weight_memory_format(model, torch.channels_last),
         loss_of=loss_of,
         dataset=dataset(training, size, "train", paste_share),
         keys_of=lambda epoch: draw_keys(

@@ -50,7 +50,7 @@ def test_fifty_files_are_all_answered(example_paths: list[Path], engine: WasteEn
 def test_a_file_name_that_looks_like_a_formula_is_harmless_in_the_csv() -> None:
     target = io.StringIO()
     write_csv([FileResult("=HYPERLINK(1).jpg", None, "bad")], target)
-    row = list(csv.DictReader(io.StringIO(target.getvalue())))[0]
+    row = next(iter(csv.DictReader(io.StringIO(target.getvalue()))))
     assert row["file"] == "'=HYPERLINK(1).jpg"
 
 

@@ -1,4 +1,4 @@
-"""The training command on a small pack: it learns, survives a kill, and its parts do as they say."""
+"""The training command on a small pack: it learns and survives a kill; its parts do their work."""
 
 from __future__ import annotations
 

@@ -1,0 +1,73 @@
+"""The parts of the README that are made from the code: `python -m tests.readme` writes them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from engines.runtime.settings import settings_table
+
+REPO = Path(__file__).resolve().parents[1]
+README = REPO / "README.md"
+
+
+def percent(interval: list[float]) -> str:
+    """Write a share with its 95 % interval."""
+    mean, low, high = interval
+    return f"{mean:.1%} ({low:.1%} to {high:.1%})"
+
+
+def metrics_table(card: dict[str, Any]) -> str:
+    """Write the numbers of the waste checkpoint's card as a Markdown table."""
+    val = card["metrics"]["val"]
+    rows = [
+        ("photos", "item", "material", "bin", "calibration error", "sure, and then right"),
+        ("---",) * 6,
+        (
+            f"val, {val['photos']}",
+            *(percent(val["accuracy"][head]) for head in ("item", "material", "bin")),
+            f"{val['ece_after']:.3f} (before: {val['ece_before']:.3f})",
+            f"{val['abstention']['share_answered'][0]:.1%}, "
+            f"{val['abstention']['accuracy_when_sure'][0]:.1%}",
+        ),
+    ]
+    for fold in card["metrics"]["other_sources"]:
+        rows.append(
+            (
+                f"{' and '.join(fold['left_out'])}, never trained on, {fold['photos']}",
+                *(percent(fold["accuracy"][head]) for head in ("item", "material", "bin")),
+                f"{fold['ece']:.3f}",
+                f"{fold['share_answered']:.1%}, {fold['accuracy_when_sure']:.1%}",
+            )
+        )
+    table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    scope = val["out_of_scope"]
+    return (
+        f"{table}\n\nIn brackets: 95 % bootstrap interval. Of the val photos of waste "
+        f"{percent(scope['waste_kept'])} are taken for waste; of {val['negatives']} photos of "
+        f"other things {percent(scope['other_recognised'])} are recognised as such. Temperature "
+        "and thresholds are cross-fitted on halves of val. The rows below val are other runs with "
+        "whole sources left out: what to expect of other cameras."
+    )
+
+
+def blocks() -> dict[str, str]:
+    """Return every generated part by the name of its markers."""
+    card = json.loads((REPO / "checkpoints" / "waste" / "card.json").read_text())
+    return {"settings": settings_table().strip(), "metrics": metrics_table(card)}
+
+
+def with_blocks(text: str) -> str:
+    """Return the README's text with every generated part filled in."""
+    for name, body in blocks().items():
+        pattern = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        if not pattern.search(text):
+            raise ValueError(f"README.md has no part called {name}")
+        text = pattern.sub(lambda found, body=body: f"{found[1]}{body}\n{found[2]}", text)
+    return text
+
+
+if __name__ == "__main__":
+    README.write_text(with_blocks(README.read_text()))
