@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -68,7 +69,7 @@ def freeze(model: MultiHeadClassifier, stages: int) -> None:
     They see edges and textures; ImageNet's are good, and leaving three of them alone halves the
     time of a step on a CPU.
     """
-    backbone = model.backbone
+    backbone: Any = model.backbone
     if stages > 0 and hasattr(backbone, "conv_stem"):
         for part in (backbone.conv_stem, backbone.bn1, *backbone.blocks[:stages]):
             part.requires_grad_(False)
