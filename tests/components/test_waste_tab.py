@@ -17,8 +17,8 @@ from PIL import Image
 from components.context import AppContext
 from components.icons import icon
 from components.overlays import blend_heat
+from components.waste_actions import BATCH_COLUMNS, Shown, WasteTab
 from components.waste_card import EMPTY, sureness
-from components.waste_tab import BATCH_COLUMNS, Shown, WasteTab
 from engines.runtime.lane import CpuLane
 from engines.runtime.pool import EnginePool
 from engines.runtime.settings import Settings
