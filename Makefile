@@ -54,9 +54,9 @@ test-tools: $(VENV)/.dev.stamp
 	fi
 
 lint: $(VENV)/.dev.stamp
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
 
 bench: install $(VENV)/.dev.stamp
 	$(BIN)/python -m tests.benchmarks
@@ -66,22 +66,24 @@ bench: install $(VENV)/.dev.stamp
 # in place of TRAIN. The two allocator settings keep freed memory for the next step; giving it back to
 # the system each time took 40 % of the processor (measured with top).
 TRAIN := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 $(BIN)/python -m engines.waste.fit.train
+FINISH := $(BIN)/python -m engines.waste.fit.finish --data '$(DATA)'
 
 train: install
 	@if [ -z '$(DATA)' ]; then echo 'Say where the photos are: make train DATA=path'; exit 1; fi
 	$(TRAIN) --data '$(DATA)' --run $(RUN)/main
 	$(TRAIN) --data '$(DATA)' --run $(RUN)/finer --start $(RUN)/main/best.safetensors $(FINER)
-	$(TRAIN) --data '$(DATA)' --run $(RUN)/without_trashnet $(SHORT) \
-	  --leave-out trashnet grocerystore
-	$(TRAIN) --data '$(DATA)' --run $(RUN)/without_cardstdani $(SHORT) --leave-out cardstdani
-	$(BIN)/python -m engines.waste.fit.evaluate --data '$(DATA)' --run $(RUN)/finer \
-	  --out checkpoints/waste --notes engines/waste/fit/card_notes.json \
-	  --left-out $(RUN)/without_trashnet=trashnet,grocerystore \
-	  --left-out $(RUN)/without_cardstdani=cardstdani
+	$(FINISH) --run $(RUN)/finer --out $(RUN)/finished --shares 0.4 0.6
+	$(TRAIN) --data '$(DATA)' --run $(RUN)/without_trashnet $(SHORT) --leave-out $(LEFT_OUT)
+	$(FINISH) --run $(RUN)/without_trashnet --out $(RUN)/without_trashnet_finished \
+	  --shares 0.6 --strengths 0.01 --leave-out $(LEFT_OUT)
+	$(BIN)/python -m engines.waste.fit.evaluate --data '$(DATA)' --run $(RUN)/finished \
+	  --out checkpoints/waste --notes engines/waste/fit/card_notes.json --sizes 224 256 288 \
+	  --left-out $(RUN)/without_trashnet_finished=trashnet,grocerystore
 
 FINER := --epochs 7 --draws 4096 --size 224 --test-size 260 --min-crop 0.55 --paste-share 0.3 \
   --warmup-epochs 0.5 --ema-decay 0.99 --frozen-stages 2
-SHORT := --epochs 5 --draws 2560 --warmup-epochs 1 --ema-decay 0.99 --test-size 224
+LEFT_OUT := trashnet grocerystore
+SHORT := --epochs 3 --draws 2400 --warmup-epochs 1 --ema-decay 0.99 --test-size 224
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

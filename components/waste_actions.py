@@ -20,6 +20,7 @@ from components.waste_card import (
     answer_card,
     choices,
     not_waste_card,
+    percent,
     problem_card,
     spoken,
 )
@@ -202,7 +203,7 @@ class WasteTab:
         return [
             result.file,
             ITEM_BY_ID[found.item.id].name,
-            f"{found.item.confidence:.0%}",
+            percent(found.item.confidence),
             MATERIAL_NAMES[found.material.id],
             rule.bin_name,
             "" if found.is_sure else "Not sure, please check",

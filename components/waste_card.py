@@ -15,6 +15,11 @@ EMPTY = (
 )
 
 
+def percent(confidence: float) -> str:
+    """Write a confidence in [0, 1]; never 100 %, since nothing is that sure."""
+    return ">99%" if confidence > 0.99 else f"{confidence:.0%}"
+
+
 def sureness(confidence: float) -> str:
     """Say a confidence in [0, 1] in words."""
     if confidence >= 0.9:
@@ -70,14 +75,14 @@ def answer_card(
 def _headline(found: Classification, chosen: str | None) -> str:
     if chosen is not None:
         return '<p class="answer-sure is-chosen">You chose this.</p>'
-    percent = f"{found.item.confidence:.0%}"
+    share = percent(found.item.confidence)
     if not found.is_sure:
         return (
-            f'<p class="answer-sure is-unsure">{icon("unknown", size_px=18)} Not sure ({percent}). '
+            f'<p class="answer-sure is-unsure">{icon("unknown", size_px=18)} Not sure ({share}). '
             "Pick the right one below.</p>"
         )
     words = sureness(found.item.confidence).capitalize()
-    return f'<p class="answer-sure is-sure">{words} ({percent})</p>'
+    return f'<p class="answer-sure is-sure">{words} ({escape(share)})</p>'
 
 
 def _bars(found: Classification) -> str:
@@ -85,13 +90,14 @@ def _bars(found: Classification) -> str:
         "<li>"
         f'<span class="bar-name">{escape(ITEM_BY_ID[c.id].name)}</span>'
         f'<span class="bar-track" aria-hidden="true"><span style="width:{c.confidence:.1%}"></span>'
-        f'</span><span class="bar-value">{c.confidence:.0%}</span></li>'
+        f'</span><span class="bar-value">{escape(percent(c.confidence))}</span></li>'
         for c in found.top_items
     )
     return (
         '<details class="answer-more"><summary>How sure, in numbers</summary>'
         f'<ul class="bars">{rows}</ul><p class="answer-source">Material '
-        f"{found.material.confidence:.0%} sure, waste at all {found.waste_probability:.0%}. "
+        f"{escape(percent(found.material.confidence))} sure, waste at all "
+        f"{escape(percent(found.waste_probability))}. "
         f"Took {found.latency_ms:.0f} ms.</p></details>"
     )
 
@@ -130,4 +136,4 @@ def spoken(found: Classification, rule: Rule | None) -> str:
 
 def choices(candidates: tuple[Candidate, ...]) -> list[tuple[str, str]]:
     """List candidates as (name and confidence, id) for a radio group."""
-    return [(f"{ITEM_BY_ID[c.id].name} ({c.confidence:.0%})", c.id) for c in candidates]
+    return [(f"{ITEM_BY_ID[c.id].name} ({percent(c.confidence)})", c.id) for c in candidates]

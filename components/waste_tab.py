@@ -6,11 +6,11 @@ from typing import Any, cast
 
 import gradio as gr
 from gradio.context import Context
-from gradio.data_classes import ImageData
 from gradio.events import Dependency
 from gradio.helpers import Examples
 
 from components.context import AppContext
+from components.photo_input import PhotoInput
 from components.shell import announce, spoken_text
 from components.waste_actions import BATCH_COLUMNS, WasteTab
 from components.waste_card import EMPTY
@@ -18,11 +18,6 @@ from engines.waste.taxonomy import ITEM_BY_ID, ITEMS
 
 PLACE_KEY = "releaf.place"
 ITEM_CHOICES = [(ITEM_BY_ID[item].name, item) for item in ITEMS]
-
-
-def unopened(payload: ImageData | None) -> str | None:
-    """Return the path of an uploaded photo as it was sent, so that we judge it before decoding."""
-    return payload.path if payload is not None else None
 
 
 def build(context: AppContext) -> None:
@@ -37,7 +32,7 @@ def build(context: AppContext) -> None:
     said = spoken_text()
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300):
-            photo = gr.Image(
+            photo = PhotoInput(
                 label="Photo of one thing",
                 sources=["upload", "webcam", "clipboard"],
                 type="filepath",
@@ -47,7 +42,6 @@ def build(context: AppContext) -> None:
                 buttons=["fullscreen"],
                 placeholder="Drop a photo here\nor click to choose one",
             )
-            photo.preprocess = unopened  # type: ignore[method-assign]
             place = gr.Dropdown(
                 tab.places,
                 value=tab.place_or_default(None),
@@ -57,7 +51,6 @@ def build(context: AppContext) -> None:
             )
             for problem in tab.rules.problems:
                 gr.Markdown(f"A place was left out. {problem}")
-            examples = _examples(context, photo)
         with gr.Column(scale=6, min_width=300):
             candidates = gr.Radio(label="Which one is it?", visible=False, elem_id="waste-pick")
             card = gr.HTML(EMPTY, elem_id="waste-answer", padding=False)
@@ -73,24 +66,24 @@ def build(context: AppContext) -> None:
                 alt_text="The photo, bright where the model looked",
             )
             box, status = _correction_box(context, tab, shown)
+    examples = _examples(context, photo)
     _many_box(tab, place)
 
     def draw_heat(event: Dependency) -> None:
         event.then(tab.heat, [is_heat_shown, shown], heat, api_visibility="private")
 
-    new_photo = [photo.upload, photo.input, photo.clear]
-    if examples is not None:
-        new_photo.append(examples.load_input_event.then)
-    answered = gr.on(
-        new_photo,
-        tab.classify,
-        [photo, place],
-        [photo, card, shown, candidates, heat, box, status, said],
-        api_name="classify",
-        show_progress="hidden",
-        trigger_mode="always_last",
-    )
+    answering: dict[str, Any] = {
+        "fn": tab.classify,
+        "inputs": [photo, place],
+        "outputs": [photo, card, shown, candidates, heat, box, status, said],
+        "show_progress": "hidden",
+    }
+    # "input" comes for an upload, a paste, a snapshot and a cleared photo alike.
+    answered = photo.input(**answering, api_name="classify", trigger_mode="always_last")
     draw_heat(announce(answered, said))
+    if examples is not None:
+        from_example = examples.load_input_event.then(**answering, api_visibility="private")
+        draw_heat(announce(from_example, said))
     picked = candidates.input(
         tab.choose,
         [candidates, shown, place],

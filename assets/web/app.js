@@ -79,9 +79,69 @@
     main.scrollIntoView({ block: "start" });
   }
 
+  // Gradio says nothing when the camera can't be had, so the page does.
+  const CAMERA_REASONS = {
+    NotAllowedError:
+      "The browser did not allow the camera. Allow it beside the address, then try again.",
+    NotFoundError: "No camera was found on this device.",
+    NotReadableError: "The camera is busy in another program. Close that one, then try again.",
+  };
+  function sayWhyNoCamera(reason) {
+    const photo = document.getElementById("waste-photo");
+    if (!photo) return;
+    const why = CAMERA_REASONS[reason] ?? "The camera could not be started.";
+    const text = `${why} You can also choose a photo.`;
+    const note = document.getElementById("camera-note") ?? document.createElement("p");
+    note.id = "camera-note";
+    note.textContent = text;
+    photo.after(note);
+    announce(text, true);
+  }
+  const devices = navigator.mediaDevices;
+  if (devices?.getUserMedia) {
+    const open = devices.getUserMedia.bind(devices);
+    devices.getUserMedia = async (wanted) => {
+      try {
+        const stream = await open(wanted);
+        document.getElementById("camera-note")?.remove();
+        return stream;
+      } catch (error) {
+        sayWhyNoCamera(error.name);
+        throw error;
+      }
+    };
+  }
+
+  // The refusal has been told; Gradio leaves its own rejection unhandled.
+  window.addEventListener("unhandledrejection", (event) => {
+    if (event.reason instanceof DOMException && event.reason.name in CAMERA_REASONS) {
+      event.preventDefault();
+    }
+  });
+
+  // Arrow keys between tabs, which Gradio leaves out.
+  function moveBetweenTabs(event) {
+    const tab = event.target instanceof Element ? event.target.closest('[role="tab"]') : null;
+    if (!tab) return;
+    const tabs = [...tab.closest('[role="tablist"]').querySelectorAll('[role="tab"]')];
+    const here = tabs.indexOf(tab);
+    const goals = { ArrowRight: here + 1, ArrowLeft: here - 1, Home: 0, End: tabs.length - 1 };
+    if (!(event.key in goals)) return;
+    event.preventDefault();
+    const goal = tabs[(goals[event.key] + tabs.length) % tabs.length];
+    goal.focus();
+    goal.click();
+  }
+
   // Gradio draws these parts; it leaves out what is set here.
   function repair() {
     applyAppearance();
+    // An example is a button with a picture and no words.
+    for (const image of document.querySelectorAll("#waste-examples button.gallery-item img")) {
+      const file = decodeURIComponent(image.src.split("/").pop());
+      const words = file.replace(/\.\w+$/, "").replaceAll("_", " ");
+      setAttribute(image.closest("button"), "aria-label", `Example: ${words}`);
+    }
     // A message's header is a button that holds another button, which no screen reader can tell
     // apart; it folds the message by click only, the inner one closes it.
     for (const header of document.querySelectorAll('.toast-header[role="button"]')) {
@@ -97,6 +157,7 @@
     const skip = target?.closest(".skip-link");
     if (skip) skipToMain(event);
   });
+  document.addEventListener("keydown", moveBetweenTabs);
   asksForDark.addEventListener("change", applyAppearance);
   asksForContrast.addEventListener("change", applyAppearance);
 

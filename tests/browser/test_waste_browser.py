@@ -114,9 +114,7 @@ def test_a_camera_snapshot_is_answered(visits: Visits) -> None:
     page = visits.open(permissions=("camera",))
     page.get_by_role("button", name="Capture from camera").click()
     page.get_by_text("Click to Access Webcam").click()
-    page.wait_for_function(
-        "() => document.querySelector('#waste-photo video')?.videoWidth > 0"
-    )
+    page.wait_for_function("() => document.querySelector('#waste-photo video')?.videoWidth > 0")
     mark_card(page)
     page.get_by_role("button", name="capture photo").click()
     next_card(page)
@@ -314,7 +312,9 @@ def test_the_system_tab_shows_the_machine_the_engine_and_its_card(
     open_system(page)
     machine = page.locator("#system-machine")
     placement = choose_placement(load_settings())
-    expect(machine.get_by_role("row", name=f"Device {placement.device}", exact=True)).to_be_visible()
+    expect(
+        machine.get_by_role("row", name=f"Device {placement.device}", exact=True)
+    ).to_be_visible()
     precision = str(placement.dtype).removeprefix("torch.")
     expect(machine.get_by_role("row", name=f"Precision {precision}", exact=True)).to_be_visible()
     engines = page.locator("#system-engines")

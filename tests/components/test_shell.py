@@ -27,8 +27,8 @@ from engines.runtime.pool import EnginePool
 from engines.runtime.settings import REPO_ROOT, Settings
 from engines.waste.taxonomy import BINS
 
-START_S = 60.0
-STOP_S = 5.0
+START_S = 120.0
+STOP_S = 10.0
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from components.context import AppContext
 from components.icons import icon
 from components.overlays import blend_heat
 from components.waste_actions import BATCH_COLUMNS, Shown, WasteTab
-from components.waste_card import EMPTY, sureness
+from components.waste_card import EMPTY, percent, sureness
 from engines.runtime.lane import CpuLane
 from engines.runtime.pool import EnginePool
 from engines.runtime.settings import Settings
@@ -66,11 +66,11 @@ def test_an_answer_says_item_material_bin_sureness_steps_and_authority(
             rule.prepare[0],
             rule.authority,
             rule.last_word,
-            f"{found.item.confidence:.0%}",
+            percent(found.item.confidence),
         ):
             assert expected in text
         assert rule.bin_name in answer[SAID]
-        assert not answer[CANDIDATES]["visible"]
+        assert answer[CANDIDATES]["visible"] != found.is_sure
 
 
 def test_another_place_changes_the_rule_without_a_new_photo(
@@ -192,6 +192,13 @@ def test_the_heat_picture_has_the_size_of_the_photo_and_is_brighter_where_it_is_
 )
 def test_sureness_is_said_in_words(confidence: float, expected: str) -> None:
     assert sureness(confidence) == expected
+
+
+@pytest.mark.parametrize(
+    ("confidence", "expected"), [(0.9996, ">99%"), (0.98, "98%"), (0.4, "40%")]
+)
+def test_a_confidence_is_never_written_as_certainty(confidence: float, expected: str) -> None:
+    assert percent(confidence) == expected
 
 
 def test_every_item_has_an_icon_of_its_own() -> None:

@@ -232,6 +232,7 @@ def main(argv: Sequence[str] | None = None) -> Mapping[str, float]:
     """Run the command line."""
     arguments = parse_arguments(argv)
     settings = Settings()
+    torch.manual_seed(arguments.seed)  # the heads start at random
     model = MultiHeadClassifier(arguments.backbone)
     if arguments.start.endswith(".safetensors"):
         model.load_state_dict(load_tensors(Path(arguments.start)))

@@ -81,7 +81,8 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def command(pack: Path, run: Path) -> list[str]:
     return [
         sys.executable, "-m", "engines.waste.fit.train", "--data", str(pack), "--run", str(run),
-        "--epochs", "8", "--draws", "32", "--batch-size", "8", "--size", "64", "--test-size", "64",
+        "--epochs", "8", "--warmup-epochs", "1", "--learning-rate", "1e-3",
+        "--draws", "32", "--batch-size", "8", "--size", "64", "--test-size", "64",
         "--workers", "0", "--save-every-s", "0",
     ]  # fmt: skip
 
