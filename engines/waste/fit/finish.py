@@ -76,7 +76,12 @@ def fit_head(head: nn.Linear, inputs: Floats, labels: NDArray[np.int64], strengt
     """
     mean, spread = inputs.mean(axis=0), inputs.std(axis=0) + 1e-3
     fitted = LogisticRegression(C=strength, max_iter=400).fit((inputs - mean) / spread, labels)
-    weight, bias = fitted.coef_ / spread, fitted.intercept_ - (fitted.coef_ / spread) @ mean
+    coefficients, intercepts = fitted.coef_, fitted.intercept_
+    if len(coefficients) == 1:  # two classes: scikit-learn keeps only the second one's row
+        coefficients = np.concatenate([np.zeros_like(coefficients), coefficients])
+        intercepts = np.concatenate([np.zeros_like(intercepts), intercepts])
+    weight = coefficients / spread
+    bias = intercepts - weight @ mean
     is_other = fitted.classes_ == OTHER
     if is_other.any() and head.out_features == OTHER:
         weight, bias = weight - weight[is_other], bias - bias[is_other]
