@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from components.icons import icon
+from components.theme import BIN_STYLES
 from engines.waste.engine import Candidate, Classification
 from engines.waste.rules import Rule
 from engines.waste.taxonomy import ITEM_BY_ID, MATERIAL_NAMES
@@ -64,11 +65,24 @@ def answer_card(
         f'<span class="answer-swatch" aria-hidden="true">{icon(rule.bin_icon, size_px=30)}</span>'
         f'<div><p class="answer-label">Goes into</p><p class="answer-bin-name">'
         f'{escape(rule.bin_name)}</p><p class="answer-colour">Colour: '
-        f"{escape(rule.bin_color_name)}</p></div></div>"
+        f"{escape(rule.bin_color_name)}</p></div>{_kind(rule)}</div>"
         f"<h3>First</h3><ol class='answer-steps'>{steps}</ol>{note}{careful}"
         f'<p class="answer-source">{escape(rule.place_name)}: {escape(rule.authority)}. '
         f"{escape(rule.last_word)}</p>"
         f"{_bars(found) if chosen is None else ''}</section>"
+    )
+
+
+def _kind(rule: Rule) -> str:
+    """Draw what kind of bin it is, in the same colour, icon and word for every place."""
+    kind = rule.bin_kind
+    style = BIN_STYLES.get(kind)
+    # A deposit to return or a special collection says by its name what it is.
+    if style is None or style.word.lower() in rule.bin_name.lower():
+        return ""
+    return (
+        f'<span class="bin-kind" style="background:var(--bin-{kind});color:var(--bin-{kind}-text)">'
+        f"{icon(style.icon, size_px=18)} {escape(style.word)}</span>"
     )
 
 
