@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.runtime.errors import WeightsCorruptError
-from engines.waste.taxonomy import BINS, ITEMS, MATERIALS, TRIPLES
+from engines.waste.taxonomy import BINS, ITEM_BY_ID, ITEMS, MATERIALS, TRIPLES
 
 Floats = NDArray[np.float64]
 
 _TRIPLE_ITEM = np.array([ITEMS.index(item) for item, _, _ in TRIPLES])
 _TRIPLE_MATERIAL = np.array([MATERIALS.index(material) for _, material, _ in TRIPLES])
 _TRIPLE_BIN = np.array([BINS.index(bin_) for _, _, bin_ in TRIPLES])
+_BIN_OF_ITEM = np.array([BINS.index(ITEM_BY_ID[item].bin) for item in ITEMS])
 
 
 @dataclass(frozen=True)
@@ -83,30 +84,31 @@ def log_softmax(logits: Floats) -> Floats:
 def decide(item: Floats, material: Floats, bin_: Floats, calibration: Calibration) -> Decision:
     """Choose among the consistent triples (item, material, bin) of the taxonomy.
 
-    The rule: a triple's log-score is log p(item) + material_weight · log p(material) + bin_weight ·
-    log p(bin), a weighted product of experts (Hinton 2002). The softmax of the scores over the
-    temperature (Guo et al. 2017) gives the probability of each triple; those of an item, a material
-    or a bin are sums over the triples that contain it. Since only triples of the taxonomy take
-    part, the best item, material and bin always belong together.
+    The rule: an item's log-score is log p(item) + material_weight · log p(any of its materials) +
+    bin_weight · log p(its bin), a weighted product of experts (Hinton 2002); the softmax of the
+    scores over the temperature (Guo et al. 2017) is the item's probability. Within an item the
+    material head alone decides, among the item's materials. Only triples of the taxonomy take
+    part, so the best item, material and bin always belong together.
 
     Args:
         item: logits (N, 20). material: logits (N, 15). bin_: logits (N, 4).
     """
+    material_of_triple = np.exp(log_softmax(material)[:, _TRIPLE_MATERIAL])
+    of_its_materials = np.maximum(_sum_into(material_of_triple, _TRIPLE_ITEM, len(ITEMS)), 1e-300)
     scores = (
-        log_softmax(item)[:, _TRIPLE_ITEM]
-        + calibration.material_weight * log_softmax(material)[:, _TRIPLE_MATERIAL]
-        + calibration.bin_weight * log_softmax(bin_)[:, _TRIPLE_BIN]
+        log_softmax(item)
+        + calibration.material_weight * np.log(of_its_materials)
+        + calibration.bin_weight * log_softmax(bin_)[:, _BIN_OF_ITEM]
     )
-    triples = np.exp(log_softmax(scores / calibration.temperature))
-    items = _sum_into(triples, _TRIPLE_ITEM, len(ITEMS))
-    # The answer is the likeliest item, then its likeliest material: with the triple of the highest
-    # probability, an item made of three materials could lose to one that is made of one.
-    of_best_item = np.where(_TRIPLE_ITEM[None, :] == items.argmax(1)[:, None], triples, -1.0)
+    items = np.exp(log_softmax(scores / calibration.temperature))
+    within_item = material_of_triple / of_its_materials[:, _TRIPLE_ITEM]
+    triples = items[:, _TRIPLE_ITEM] * within_item
+    is_of_best_item = _TRIPLE_ITEM[None, :] == items.argmax(axis=1)[:, None]
     return Decision(
         items=items,
         materials=_sum_into(triples, _TRIPLE_MATERIAL, len(MATERIALS)),
         bins=_sum_into(triples, _TRIPLE_BIN, len(BINS)),
-        triple=of_best_item.argmax(1),
+        triple=np.where(is_of_best_item, within_item, -1.0).argmax(axis=1),
     )
 
 

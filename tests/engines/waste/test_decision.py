@@ -32,15 +32,23 @@ def test_the_answer_is_always_a_triple_of_the_taxonomy_and_rows_sum_to_one(
         assert TRIPLES[index][0] == ITEMS[found.items[row].argmax()]
 
 
-def test_with_the_item_head_alone_the_decision_is_its_softmax_for_items_of_one_material() -> None:
-    item = np.full((1, len(ITEMS)), -30.0)
-    item[0, ITEMS.index("paper")], item[0, ITEMS.index("wood")] = 2.0, 1.0
-    zeros = (np.zeros((1, len(MATERIALS))), np.zeros((1, len(BINS))))
-    found = decide(item, *zeros, Calibration(1.0, 0.0, 0.0, 0.6, 0.0))
-    expected = np.exp(log_softmax(item))[0]
-    assert found.items[0, ITEMS.index("paper")] == pytest.approx(
-        expected[ITEMS.index("paper")], abs=1e-6
-    )
+def test_without_the_other_heads_an_item_has_its_own_softmax_however_many_materials_it_has() -> (
+    None
+):
+    item = np.random.default_rng(2).normal(0, 2, (5, len(ITEMS)))
+    material = np.random.default_rng(3).normal(0, 2, (5, len(MATERIALS)))
+    found = decide(item, material, np.zeros((5, 4)), Calibration(1.0, 0.0, 0.0, 0.6, 0.0))
+    np.testing.assert_allclose(found.items, np.exp(log_softmax(item)), atol=1e-12)
+
+
+@pytest.mark.parametrize("wanted", ["PET", "HDPE"])
+def test_within_an_item_the_material_head_decides(wanted: str) -> None:
+    item, material = np.zeros((1, len(ITEMS))), np.zeros((1, len(MATERIALS)))
+    item[0, ITEMS.index("plastic_bottle")] = 6.0
+    material[0, MATERIALS.index(wanted)] = 2.0
+    material[0, MATERIALS.index("wood")] = 3.0  # no bottle is made of it
+    found = decide(item, material, np.zeros((1, 4)), Calibration(1.0, 0.0, 0.0, 0.6, 0.0))
+    assert TRIPLES[found.triple[0]] == ("plastic_bottle", wanted, "recycle")
 
 
 def test_the_material_head_settles_a_tie_between_items() -> None:
