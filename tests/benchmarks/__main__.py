@@ -103,37 +103,57 @@ def classify_rows(engine: WasteEngine, photo: Path) -> list[Row]:
     ]  # fmt: skip
 
 
-def lane_rows(engine: WasteEngine, photo: Path) -> list[Row]:
-    """Compare two callers who compute at once with two who take turns on the lane."""
+def two_callers_ms(is_in_lane: bool) -> float:
+    """Let two threads classify at the same time; return ms a picture.
+
+    Meant for a process of its own: every thread that has computed keeps a team of OpenMP threads
+    whose waiting slows the others, and a lane is there so that only one team exists.
+    """
+    settings = Settings()
+    lane = CpuLane.from_settings(settings)
+    engine = WasteEngine(settings, choose_placement(settings))
+    engine.load()  # by the caller, as the pool does
+    photo = settings.examples_dir / (settings.examples_dir / "shown.txt").read_text().split()[0]
     picture = open_picture(photo, max_pixels=50_000_000)
-    lane = CpuLane.from_settings(Settings())
-    calls = 15
+    calls = 40
 
-    def both(call: Callable[[], object]) -> float:
-        def work() -> None:
-            for _ in range(calls):
-                call()
+    def classify() -> object:
+        if is_in_lane:
+            return lane.run(lambda: engine.classify(picture))
+        return engine.classify(picture)
 
+    def work() -> None:
+        for _ in range(calls):
+            classify()
+
+    spent_ms = []
+    for _ in range(3):  # the first round warms up
         threads = [threading.Thread(target=work) for _ in range(2)]
         start_s = time.perf_counter()
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        return (time.perf_counter() - start_s) * 1000 / (2 * calls)
-
-    def classify() -> object:
-        return engine.classify(picture)
-
-    at_once, in_lane = [], []
-    for _ in range(3):
-        at_once.append(both(classify))
-        in_lane.append(both(lambda: lane.run(classify)))
+        spent_ms.append((time.perf_counter() - start_s) * 1000 / (2 * calls))
     lane.close()
-    free, taken = statistics.median(at_once), statistics.median(in_lane)
+    return min(spent_ms[1:])
+
+
+def lane_rows() -> list[Row]:
+    """Compare two callers who compute at once with two who take turns on the lane."""
+
+    def measured(mode: str) -> float:
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.benchmarks", mode],
+            cwd=REPO, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return float(done.stdout)
+
+    pairs = [(measured("lane"), measured("at-once")) for _ in range(3)]
+    taken, free = (statistics.median(pair[side] for pair in pairs) for side in (0, 1))
     return [
         Row(
-            "two callers: lane / at once", taken / free, "ratio", 1.1,
+            "two callers: lane / at once", taken / free, "ratio", None,
             f"{taken:.1f} ms a picture in the lane, {free:.1f} ms without",
         )
     ]  # fmt: skip
@@ -174,13 +194,16 @@ def start_rows() -> list[Row]:
 
 def main() -> int:
     """Measure everything and print the table."""
+    if sys.argv[1:]:
+        print(two_callers_ms(is_in_lane=sys.argv[1] == "lane"))
+        return 0
     examples = Settings().examples_dir
     photo = examples / (examples / "shown.txt").read_text().split()[0]
     with Image.open(photo) as opened:
         size = f"{opened.width} × {opened.height}"
     rows = start_rows()
     engine = load_engine()
-    rows += classify_rows(engine, photo) + lane_rows(engine, photo)
+    rows += classify_rows(engine, photo) + lane_rows()
     print(f"{engine.placement.reason} Photo: {photo.name}, {size}.\n")
     print(f"{'what':<38}{'value':>9} {'':<6}{'bound':>7}  remark")
     for row in rows:
