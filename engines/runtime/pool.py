@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from engines.runtime.device import (
     choose_placement,
     memory_capacity_mb,
+    one_thread,
     process_rss_mb,
     release_memory,
 )
@@ -213,14 +214,19 @@ class EnginePool:
         """Load without the lock, so that `health` answers meanwhile; the state keeps others out."""
         start_s = time.perf_counter()
         try:
-            engine = slot.factory()
-            engine.load()
+            # Not on the lane: reading weights can take long, and safety jobs must not wait for it.
+            with one_thread():
+                engine = slot.factory()
+                engine.load()
             self.lane.run(engine.warmup)
         except BusyError:
             self._settle(slot, "not_loaded")
             raise
         except Exception as error:
-            log.exception("the %s engine failed to load", slot.name)
+            if isinstance(error, ReleafError):  # known and explained: a traceback adds nothing
+                log.warning("the %s engine could not load: %s", slot.name, error)
+            else:
+                log.exception("the %s engine failed to load", slot.name)
             failure = _load_failure(slot.name, error)
             with slot.changed:
                 slot.failure = failure

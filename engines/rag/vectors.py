@@ -1,0 +1,88 @@
+"""Sentence vectors, computed once and kept on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from engines.rag.dense import DenseEncoder
+
+log = logging.getLogger(__name__)
+
+Floats = NDArray[np.float32]
+MAX_EXTRA = 5000  # sentences of visitors' documents and answers kept in memory
+
+
+class SentenceVectors:
+    """Encode sentences, each once. Known ones are looked up; the documents' are kept on disk.
+
+    Args:
+        encoder: turns sentences into unit vectors (N, width).
+        cache_dir: where the vectors of `prepare` are kept between starts.
+    """
+
+    def __init__(self, encoder: DenseEncoder, cache_dir: Path) -> None:
+        self._encoder = encoder
+        self._folder = cache_dir / "rag"
+        self._rows: dict[str, int] = {}
+        self._matrix: Floats = np.zeros((0, encoder.width), np.float32)
+        self._extra: dict[str, Floats] = {}
+
+    def prepare(self, sentences: Sequence[str]) -> None:
+        """Have the vectors of these sentences at hand, from disk where they are there."""
+        unique = list(dict.fromkeys(sentences))
+        key = hashlib.sha256(json.dumps([self._encoder.name, unique]).encode()).hexdigest()[:16]
+        path = self._folder / f"sentences-{key}.safetensors"
+        matrix = self._read(path, len(unique))
+        if matrix is None:
+            matrix = self._encoder.encode_passages(unique)
+            self._write(path, matrix)
+        self._matrix, self._rows = matrix, {text: row for row, text in enumerate(unique)}
+
+    def __call__(self, sentences: Sequence[str]) -> Floats:
+        """Return unit vectors (N, width) of sentences."""
+        new = [s for s in dict.fromkeys(sentences) if s not in self._rows and s not in self._extra]
+        if new:
+            if len(self._extra) + len(new) > MAX_EXTRA:
+                self._extra = {}
+                new = [s for s in dict.fromkeys(sentences) if s not in self._rows]
+            self._extra.update(zip(new, self._encoder.encode_passages(new), strict=True))
+        if not sentences:
+            return np.zeros((0, self._encoder.width), np.float32)
+        return np.stack(
+            [self._matrix[self._rows[s]] if s in self._rows else self._extra[s] for s in sentences]
+        )
+
+    def _read(self, path: Path, count: int) -> Floats | None:
+        try:
+            matrix = load_file(path)["vectors"].astype(np.float32)
+        except FileNotFoundError:
+            return None
+        except Exception as error:  # safetensors raises its own kinds for a damaged file
+            log.warning("%s is damaged and is made again: %s", path, error)
+            return None
+        return matrix if matrix.shape == (count, self._encoder.width) else None
+
+    def _write(self, path: Path, matrix: Floats) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=self._folder, suffix=".part")
+            os.close(handle)
+            save_file({"vectors": matrix.astype(np.float16)}, temporary)
+            os.replace(temporary, path)
+            for other in self._folder.glob("sentences-*.safetensors"):
+                if other != path:
+                    with contextlib.suppress(OSError):
+                        other.unlink()
+        except OSError as error:
+            log.warning("sentence vectors can't be kept in %s: %s", self._folder, error)

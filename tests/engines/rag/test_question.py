@@ -1,0 +1,478 @@
+"""Cleaning, language, spelling, places and follow-ups: tables of what is read as what."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engines.rag.question import (
+    MAX_CHARS,
+    Rewrite,
+    Speller,
+    Turn,
+    clean_question,
+    looks_foreign,
+    region_in,
+    rewrite_follow_up,
+)
+from engines.runtime.errors import InputError
+from engines.runtime.settings import Settings
+
+any_text = st.text(st.characters(exclude_categories=[]), max_size=400)
+BOTTLES = Turn("Can I recycle plastic bottles?", ("Plastic bottles",), "disposal")
+
+
+@pytest.fixture(scope="module")
+def speller() -> Speller:
+    """Return a speller that knows the words of the project's own documents."""
+    words: Counter[str] = Counter()
+    for path in sorted(Settings().knowledge_dir.rglob("*.md")):
+        words.update(re.findall(r"[a-z]+", path.read_text(encoding="utf-8").lower()))
+    return Speller(words)
+
+
+# --- cleaning
+
+
+@pytest.mark.parametrize(
+    ("written", "cleaned"),
+    [
+        pytest.param("  where does\ta jar \n go? ", "where does a jar go?", id="white space"),
+        pytest.param("a\x00b\x07c\x1b[31m", "abc[31m", id="control characters"),
+        pytest.param("can\u200b\u202eput\ufeff it", "canput it", id="invisible marks"),
+        pytest.param("I don’t know", "I don't know", id="curly apostrophe"),
+        pytest.param("jar 👍?", "jar 👍?", id="an emoji beside words stays"),
+        pytest.param("cafe\u0301 cup", "café cup", id="letters in one piece"),
+        pytest.param("half \ud83d a jar", "half a jar", id="half of a character"),
+        pytest.param("<script>x</script>", "<script>x</script>", id="markup is just text"),
+        pytest.param("x" * MAX_CHARS, "x" * MAX_CHARS, id="the longest allowed"),
+    ],
+)
+def test_a_question_is_cleaned(written: str, cleaned: str) -> None:
+    assert clean_question(written) == cleaned
+
+
+@pytest.mark.parametrize("written", ["", "   ", "\n\t", "👍🏽", "🗑️♻️ 🤷‍♀️", "??!", "\x00\x01", "—"])
+def test_a_message_without_words_is_refused_with_an_example(written: str) -> None:
+    with pytest.raises(InputError, match=r"There is no question.*Type one in words"):
+        clean_question(written)
+
+
+def test_a_question_of_ten_thousand_characters_is_refused_with_its_length_and_the_limit() -> None:
+    with pytest.raises(InputError, match=r"10,000 characters; at most 2,000.*Shorten"):
+        clean_question("a" * 10_000)
+
+
+@settings(max_examples=300, deadline=None)
+@given(any_text)
+def test_cleaning_raises_nothing_but_input_error_and_cleaning_twice_changes_nothing(
+    written: str,
+) -> None:
+    try:
+        cleaned = clean_question(written)
+    except InputError:
+        return
+    assert clean_question(cleaned) == cleaned
+    assert cleaned.encode("utf-8").decode("utf-8").isprintable()
+
+
+@settings(max_examples=150, deadline=None)
+@given(any_text, any_text)
+def test_whatever_is_written_can_be_read_without_an_error(one: str, other: str) -> None:
+    speller = Speller({"bottle": 3})
+    for written in (one, other):
+        looks_foreign(written)
+        region_in(written)
+        text, pairs = speller.correct(written)
+        assert pairs or text == written
+    rewritten = rewrite_follow_up(one, [Turn(other, (), "disposal")])
+    assert rewritten.is_follow_up or rewritten.text == one
+
+
+# --- language
+
+
+@pytest.mark.parametrize(
+    ("written", "language"),
+    [
+        ("Wohin mit Altglas?", "German"),
+        ("wo entsorge ich Batterien", "German"),
+        ("Batterie entsorgen", "German"),
+        ("was passiert mit der Dose", "German"),
+        ("¿Dónde tiro las pilas?", "Spanish"),
+        ("donde tiro pilas", "Spanish"),
+        ("Quiero reciclar una lata", "Spanish"),
+        ("Où jeter les piles ?", "French"),
+        ("je veux jeter une bouteille", "French"),
+        ("Hoe gooi ik batterijen weg?", "Dutch"),
+        ("waar batterijen", "Dutch"),
+        ("Dove butto le batterie?", "Italian"),
+        ("come si ricicla il vetro", "Italian"),
+        ("Onde jogo as pilhas?", "Portuguese"),
+        ("電池はどこに捨てますか", "Japanese"),
+        ("PETボトルはどこですか", "Japanese"),
+        ("电池扔哪里", "Chinese"),
+        ("배터리 어디", "Korean"),
+        ("πού πετάω μπαταρίες", "Greek"),
+        ("איפה זורקים סוללות", "Hebrew"),
+        ("ทิ้งแบตเตอรี่ที่ไหน", "Thai"),
+        ("Куда выбросить батарейки", "a language in Cyrillic letters"),
+        ("أين أرمي البطاريات", "a language in Arabic letters"),
+        ("बैटरी कहाँ फेंकें", "a language in Devanagari letters"),
+    ],
+)
+def test_a_question_in_another_language_is_told_by_name(written: str, language: str) -> None:
+    assert looks_foreign(written) == language
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "can i put a dead vape in the bin",
+        "what does gelbe Tonne mean?",
+        "What goes in die gelbe Tonne",
+        "what does 燃えるゴミ mean on my bag",
+        "old tv??",
+        "wat do i do w dead vape",
+        "dove soap bottle",
+        "batteries die too soon",
+        "crème brûlée glass jar",
+        "jalapeño jar lid",
+        "la croix can",
+        "in la",
+        "can i put an old van in the bin",
+        "PET",
+        "123",
+        "",
+    ],
+)
+def test_english_with_a_foreign_word_in_it_stays_english(written: str) -> None:
+    assert looks_foreign(written) is None
+
+
+# --- spelling
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("plastc botle", "plastic bottle"),
+        ("dead bateries", "dead batteries"),
+        ("recyleing cardbord", "recycling cardboard"),
+        ("old mattres", "old mattress"),
+        ("vaep", "vape"),
+        ("Batery leaking", "Battery leaking"),
+        ("swolen phone batery", "swollen phone battery"),
+        ("nappys", "nappy"),
+        ("CAN I RECYCLE A PLASTC BOTLE", "CAN I RECYCLE A Plastic Bottle"),
+        ("wat do i do w dead vape", "what do i do with dead vape"),
+        ("wich bin 4 foil n cans", "which bin 4 foil and cans"),
+        ("do i rinse b4 or bin w/o rinsing", "do i rinse before or bin without rinsing"),
+        ("cant u take teh jar", "can't you take the jar"),
+    ],
+)
+def test_misspelt_words_are_mended(speller: Speller, written: str, read: str) -> None:
+    assert speller.correct(written)[0] == read
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param("where do bulbs and toasters go", id="right as it is"),
+        pytest.param("is a 60 w bulb 230V recyclable", id="numbers and units"),
+        pytest.param("bins in Zagreb", id="a name inside a sentence"),
+        pytest.param("rules in hamburg and kelowna", id="names of places"),
+        pytest.param("is HDPX or PFAX plastic", id="abbreviations"),
+        pytest.param("tin oil rag pfp", id="words under four letters"),
+        pytest.param("found bullets and diapers", id="two letters away from other words"),
+        pytest.param("what is in bc", id="a place that is a short form too"),
+        pytest.param("see example.com/botle or me@botle.org", id="addresses"),
+        pytest.param("e-botle", id="parts of hyphenated words"),
+        pytest.param("upcycle and upcycled chairs", id="other forms of a known word"),
+    ],
+)
+def test_what_is_right_or_a_name_stays_as_it_is(speller: Speller, written: str) -> None:
+    assert speller.correct(written) == (written, ())
+
+
+def test_every_correction_is_reported_once_in_order(speller: Speller) -> None:
+    found = speller.correct("u put a botle by a botle")
+    assert found == ("you put a bottle by a bottle", (("u", "you"), ("botle", "bottle")))
+
+
+def test_of_equally_near_words_the_most_frequent_is_taken_and_the_nearer_before_it() -> None:
+    speller = Speller({"crate": 2, "crane": 9, "cranium": 1, "craniums": 50})
+    assert speller.correct("crafe")[0] == "crane"
+    assert Speller({"jarring": 1, "jarredly": 99}).correct("jarrimg")[0] == "jarring"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        pytest.param("blorp", "blorq", id="five letters, one edit"),
+        pytest.param("blxyq", "blxyq", id="five letters, two edits"),
+        pytest.param("blorquims", "blorquites", id="long, two edits"),
+        pytest.param("florq", "florq", id="another first letter"),
+        pytest.param("lborq", "blorq", id="first two letters changed places"),
+    ],
+)
+def test_how_far_a_word_may_be_from_what_it_is_read_as(written: str, read: str) -> None:
+    assert Speller({"blorq": 5, "blorquites": 5}).correct(written)[0] == read
+
+
+def test_known_words_are_left_alone_but_nothing_is_read_as_them() -> None:
+    speller = Speller({"sofa": 20}, known=["soda", "gizmo"])
+    assert speller.correct("soda gizmos gizmx")[0] == "soda gizmos gizmx"
+    assert Speller({"gizmo": 20}).correct("gizmx")[0] == "gizmo"
+
+
+def test_titles_of_the_documents_are_never_corrected(speller: Speller) -> None:
+    titles = [
+        re.search(r"^# (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        for path in sorted(Settings().knowledge_dir.rglob("*.md"))
+    ]
+    assert len(titles) > 100
+    changed = [pair for title in titles if title for pair in speller.correct(title[1])[1]]
+    assert changed == []
+
+
+# --- places
+
+
+@pytest.mark.parametrize(
+    ("written", "region"),
+    [
+        ("where do batteries go in Berlin", "germany"),
+        ("german deposit bottles", "germany"),
+        ("Germany's bottle deposit", "germany"),
+        ("münchen", "germany"),
+        ("in Cologne", "germany"),
+        ("UK bins", "uk_england"),
+        ("u.k. rules", "uk_england"),
+        ("British councils", "uk_england"),
+        ("English councils", "uk_england"),
+        ("london", "uk_england"),
+        ("can i recycle this in LA", "us_california"),
+        ("where in la", "us_california"),
+        ("I live in San Jose, CA", "us_california"),
+        ("Los Angeles, USA", "us_california"),
+        ("US rules", "us_single_stream"),
+        ("in the us", "us_single_stream"),
+        ("U.S. bottle bills", "us_single_stream"),
+        ("Texas", "us_single_stream"),
+        ("new york city", "us_single_stream"),
+        ("New England", "us_single_stream"),
+        ("new mexico", "us_single_stream"),
+        ("give it to us in the UK", "uk_england"),
+        ("NSW", "australia_nsw"),
+        ("New South Wales", "australia_nsw"),
+        ("Sydney council", "australia_nsw"),
+        ("Tokyo's burnable waste", "japan_tokyo"),
+        ("japan", "japan_tokyo"),
+        ("vancouver bc", "canada_bc"),
+        ("British Columbia", "canada_bc"),
+        ("in bc", "canada_bc"),
+        ("Paris", "france"),
+        ("french yellow bin", "france"),
+        ("the Netherlands", "netherlands"),
+        ("dutch statiegeld", "netherlands"),
+        ("in the hague", "netherlands"),
+        ("Málaga", "spain"),
+    ],
+)
+def test_a_place_is_found(written: str, region: str) -> None:
+    assert region_in(written) == region
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param("tell us where it goes", id="us the pronoun"),
+        pytest.param("TELL US WHERE IT GOES", id="us the pronoun, shouted"),
+        pytest.param("nail polish remover", id="polish"),
+        pytest.param("turkey bones", id="turkey"),
+        pytest.param("plaster of Paris", id="plaster of Paris"),
+        pytest.param("what is the paris agreement", id="a treaty"),
+        pytest.param("french fries box", id="french fries"),
+        pytest.param("dutch oven", id="dutch oven"),
+        pytest.param("brussels sprouts", id="vegetables"),
+        pytest.param("cologne bottle", id="perfume"),
+        pytest.param("keep it bc its broken", id="because"),
+        pytest.param("la la land dvd", id="la in small letters"),
+        pytest.param("how do i say this in german?", id="the language"),
+        pytest.param("bone china cup", id="china"),
+        pytest.param("a nice bath", id="towns that are words"),
+        pytest.param("Scotland", id="no rules: Scotland"),
+        pytest.param("Scotland, UK", id="no rules beside a wider place"),
+        pytest.param("Austria", id="no rules: Austria"),
+        pytest.param("osaka", id="no rules: Osaka"),
+        pytest.param("Toronto, Canada", id="no rules: Toronto"),
+        pytest.param("Mexico", id="no rules: Mexico"),
+        pytest.param("South America", id="a continent"),
+        pytest.param("is it stricter in Germany or in France?", id="two places"),
+        pytest.param("where does a jar go", id="no place"),
+        pytest.param("", id="nothing"),
+    ],
+)
+def test_no_place_is_found_where_there_is_none_with_rules(written: str) -> None:
+    assert region_in(written) is None
+
+
+def test_every_place_that_can_be_found_has_rules_and_every_place_with_rules_can_be_found() -> None:
+    from engines.rag.question import _PLACE_ID
+
+    with_rules = {path.stem for path in Settings().rules_dir.glob("*.yaml")} - {"generic"}
+    assert set(_PLACE_ID.values()) - {""} == with_rules
+
+
+# --- follow-ups
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("why?", "Can I recycle plastic bottles, and why?"),
+        ("Why not?", "Can I recycle plastic bottles, and why not?"),
+        ("and which bin?", "Can I recycle plastic bottles, and which bin?"),
+        ("where then?", "Can I recycle plastic bottles, and where?"),
+        ("are you sure?", "Can I recycle plastic bottles?"),
+        ("tell me more", "what should I know about plastic bottles?"),
+        ("what about in Germany?", "Can I recycle plastic bottles in Germany?"),
+        ("and in the UK?", "Can I recycle plastic bottles in the UK?"),
+        ("for France instead?", "Can I recycle plastic bottles in France?"),
+        ("what about german rules?", "Can I recycle plastic bottles, german rules?"),
+        ("and if it's broken?", "Can I recycle plastic bottles if it's broken?"),
+        ("but it's broken", "Can I recycle plastic bottles if it's broken?"),
+        (
+            "what if it still has water in it?",
+            "Can I recycle plastic bottles if it still has water in it?",
+        ),
+        ("with the lid on?", "Can I recycle plastic bottles with the lid on?"),
+        ("and the glass ones?", "Can I recycle the glass bottles?"),
+        ("what about broken ones?", "Can I recycle broken plastic bottles?"),
+        ("can i compost the glass ones", "can i compost the glass bottles?"),
+        ("can it be recycled then?", "can plastic bottles be recycled?"),
+        ("are they toxic?", "are plastic bottles toxic?"),
+        ("is it safe to burn them?", "is it safe to burn plastic bottles?"),
+        ("how long does it take to decompose?", "how long do plastic bottles take to decompose?"),
+        ("do its lids go in too?", "do the lids of plastic bottles go in too?"),
+        ("how do I get rid of one?", "how do I get rid of plastic bottles?"),
+        ("when is it collected?", "when are plastic bottles collected?"),
+        ("can they recycle it?", "can they recycle plastic bottles?"),
+        (
+            "can i put it with the glass jars?",
+            "can i put plastic bottles with the glass jars?",
+        ),
+        ("can i do that at home?", "Can I recycle plastic bottles? can i do that at home?"),
+        ("what about cardboard?", "Can I recycle cardboard?"),
+        ("how about a wine bottle then?", "Can I recycle a wine bottle?"),
+        ("or foil", "Can I recycle foil?"),
+    ],
+)
+def test_a_follow_up_is_made_to_stand_alone(written: str, read: str) -> None:
+    assert rewrite_follow_up(written, [BOTTLES]) == Rewrite(read, True)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "where do old tvs go?",
+        "old tv??",
+        "And where do I put batteries?",
+        "and batteries, where do they go?",
+        "what can be recycled?",
+        "is it ok to put glass in the bin?",
+        "how long does it take to compost paper?",
+        "does it matter if the label is on?",
+        "do they collect glass in Berlin?",
+        "can this jar be recycled?",
+        "what does this symbol mean?",
+        "I have a broken jar, can it be recycled?",
+        "my phone is dead, where do i take it",
+        "what if a child swallows a battery?",
+        "are lithium batteries worse than alkaline ones?",
+        "right to repair law",
+        "what can you do?",
+        "how about you?",
+        "who made you?",
+        "thanks",
+        "ok thanks",
+        "and thanks",
+        "ok cool",
+        "yes please",
+        "no",
+        "",
+        "?",
+    ],
+)
+def test_a_question_of_its_own_is_not_touched(written: str) -> None:
+    assert rewrite_follow_up(written, [BOTTLES]) == Rewrite(written, False)
+
+
+@pytest.mark.parametrize(
+    ("last", "written", "read"),
+    [
+        ("can i put a dead vape in the bin", "can it explode?", "can a dead vape explode?"),
+        (
+            "where does a plastic jar go in Berlin?",
+            "what about in France?",
+            "where does a plastic jar go in France?",
+        ),
+        (
+            "where does a plastic jar go in Berlin?",
+            "and a box of matches?",
+            "where does a box of matches go in Berlin?",
+        ),
+        (
+            "how do i dispose of a box of matches",
+            "and the wet ones",
+            "how do i dispose of the wet box of matches?",
+        ),
+        (
+            "My phone battery is swollen. What should I do?",
+            "can I still use it?",
+            "can I still use my phone battery?",
+        ),
+        ("PET bottles?", "are they toxic?", "are PET bottles toxic?"),
+        ("old tv??", "and a radio?", "a radio?"),
+    ],
+)
+def test_the_subject_is_the_thing_that_the_last_question_names(
+    last: str, written: str, read: str
+) -> None:
+    assert rewrite_follow_up(written, [Turn(last, (), "disposal")]) == Rewrite(read, True)
+
+
+def test_without_a_thing_in_the_last_question_the_title_of_its_answer_is_the_subject() -> None:
+    last = Turn("what is it?", ("Vapes and e-cigarettes", "Batteries"), "hazard")
+    assert rewrite_follow_up("can they explode?", [last]).text == (
+        "can vapes and e-cigarettes explode?"
+    )
+
+
+def test_small_talk_in_between_is_passed_over() -> None:
+    turns = [BOTTLES, Turn("thanks", (), "small_talk"), Turn("who made you", (), "about_app")]
+    assert rewrite_follow_up("why?", turns).text == "Can I recycle plastic bottles, and why?"
+
+
+@pytest.mark.parametrize("history", [[], [Turn("hello", (), "small_talk")]], ids=["none", "hello"])
+def test_without_a_question_before_nothing_is_a_follow_up(history: list[Turn]) -> None:
+    assert rewrite_follow_up("and the glass ones?", history) == Rewrite(
+        "and the glass ones?", False
+    )
+
+
+def test_a_chain_of_follow_ups_carries_the_thing_along() -> None:
+    turns = [BOTTLES]
+    for written in ("and the glass ones?", "what about in Germany?", "why?"):
+        turns.append(Turn(rewrite_follow_up(written, turns).text, (), "disposal"))
+    assert turns[-1].question == "Can I recycle the glass bottles in Germany, and why?"
+
+
+def test_a_very_long_last_question_is_carried_only_in_part() -> None:
+    last = Turn("jar " * 480, (), "disposal")
+    assert len(rewrite_follow_up("why?", [last]).text) < 400
