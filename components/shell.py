@@ -49,6 +49,7 @@ class TabSpec:
 
 TABS = (
     TabSpec("Waste", "waste", "components.waste_tab"),
+    TabSpec("Ask", "ask", "components.chat_tab"),
     TabSpec("System", "system", "components.system_tab"),
 )
 

@@ -11,10 +11,6 @@ from engines.runtime.errors import WeightsCorruptError
 from engines.runtime.torchvision_compat import ensure_torchvision
 from engines.waste.taxonomy import BINS, ITEMS, MATERIALS
 
-ensure_torchvision()
-
-import timm  # noqa: E402
-
 
 class HeadLogits(NamedTuple):
     """Logits of the three heads: item (B, 20), material (B, 15), bin (B, 4)."""
@@ -43,6 +39,10 @@ class MultiHeadClassifier(nn.Module):
         is_pretrained: bool = False,
     ) -> None:
         super().__init__()
+        # Here, not above: timm takes seconds to import, and the page answers before engines load.
+        ensure_torchvision()
+        import timm
+
         self.backbone_name = backbone
         self.backbone = timm.create_model(
             backbone, pretrained=is_pretrained, num_classes=0, drop_rate=drop_rate

@@ -19,6 +19,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import psutil
 import torch
@@ -26,6 +27,7 @@ from PIL import Image
 
 from engines.runtime.device import choose_placement, limit_threads
 from engines.runtime.lane import CpuLane
+from engines.runtime.pool import EnginePool
 from engines.runtime.settings import Settings
 from engines.waste.engine import WasteEngine
 from engines.waste.images import open_picture
@@ -111,8 +113,9 @@ def two_callers_ms(is_in_lane: bool) -> float:
     """
     settings = Settings()
     lane = CpuLane.from_settings(settings)
-    engine = WasteEngine(settings, choose_placement(settings))
-    engine.load()  # by the caller, as the pool does
+    pool = EnginePool(settings, lane)
+    pool.register("waste", lambda: WasteEngine(settings, pool.placement))
+    engine = cast("WasteEngine", pool.get("waste"))
     photo = settings.examples_dir / (settings.examples_dir / "shown.txt").read_text().split()[0]
     picture = open_picture(photo, max_pixels=50_000_000)
     calls = 40

@@ -1,0 +1,61 @@
+"""The language model that comes with the app, unpacked once, and a very small one of no use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engines.llm.model import LanguageModel
+from engines.runtime.device import Placement
+from engines.runtime.settings import Settings
+from engines.runtime.torchvision_compat import ensure_torchvision
+
+PLAIN_CPU = Placement(torch.device("cpu"), torch.float32, "a test")
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the cache folder of the model `llm`."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def llm(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
+    """Return the model of the app without an adapter, in float32 so that results are exact."""
+    settings = Settings(cache_dir=cache_dir, checkpoints_dir=tmp_path_factory.mktemp("none"))
+    model = LanguageModel(settings, PLAIN_CPU)
+    model.load()
+    model.warmup()
+    return model
+
+
+@pytest.fixture(scope="session")
+def tokenizer(llm: LanguageModel) -> Any:
+    """Return the tokenizer of the model of the app."""
+    return llm.tokenizer
+
+
+@pytest.fixture
+def small_folder(tokenizer: Any, tmp_path: Path) -> Path:
+    """Return the folder of a chat model of two thin layers that nobody trained."""
+    ensure_torchvision()
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        max_position_embeddings=256,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    folder = tmp_path / "small-chat"
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

@@ -1,0 +1,261 @@
+"""The language model: read from its file or its copy, and honest when something is wrong."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from engines.llm.model import ADAPTER_FILE, CHATML, LanguageModel
+from engines.llm.prompt import encode_chat
+from engines.llm.reading import read_gguf
+from engines.runtime.device import Placement
+from engines.runtime.errors import (
+    EngineUnavailableError,
+    WeightsCorruptError,
+    WeightsMissingError,
+)
+from engines.runtime.settings import Settings
+from engines.runtime.weights import find_weights
+
+PLAIN_CPU = Placement(torch.device("cpu"), torch.float32, "a test")
+CHAT = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}]
+
+Make = Callable[..., LanguageModel]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """Build a model whose cache and checkpoints are this test's own."""
+
+    def build(placement: Placement = PLAIN_CPU, **settings: Any) -> LanguageModel:
+        own = {"cache_dir": tmp_path / "cache", "checkpoints_dir": tmp_path / "checkpoints"}
+        return LanguageModel(Settings(**{**own, **settings}), placement)
+
+    return build
+
+
+@pytest.fixture
+def own_cache(llm: LanguageModel, cache_dir: Path, tmp_path: Path) -> Path:
+    """Return a cache folder with a copy of the unpacked model that the test may change."""
+    assert llm.health().is_ready
+    shutil.copytree(cache_dir, tmp_path / "cache")
+    return tmp_path / "cache"
+
+
+def copy_in(cache_dir: Path) -> Path:
+    (folder,) = (cache_dir / "llm").iterdir()
+    return folder
+
+
+def next_logits(model: LanguageModel) -> torch.Tensor:
+    loaded = model.loaded()
+    network: Any = loaded.network
+    with torch.inference_mode():
+        logits: torch.Tensor = network(torch.tensor([encode_chat(loaded.tokenizer, CHAT)])).logits[
+            :, -1
+        ]
+    return logits.float()
+
+
+def test_the_model_of_the_app_is_unpacked_once_and_kept(
+    llm: LanguageModel, cache_dir: Path
+) -> None:
+    folder = copy_in(cache_dir)
+    assert folder.name.startswith("SmolLM2-135M-Instruct")
+    tensors = load_file(folder / "model.safetensors")
+    assert {tensor.dtype for tensor in tensors.values()} == {torch.bfloat16}
+    health = llm.health()
+    assert health.is_ready
+    assert "135 million parameters in float32" in health.detail
+
+
+def test_the_copy_answers_as_the_file_itself(
+    llm: LanguageModel, own_cache: Path, make: Make
+) -> None:
+    template = copy_in(own_cache) / "chat_template.jinja"
+    marked = template.read_text() + "{# read from the copy #}"
+    template.write_text(marked)
+    model = make(cache_dir=own_cache)
+    model.load()
+    assert model.tokenizer.chat_template == marked
+    assert torch.equal(next_logits(model), next_logits(llm))
+
+
+def test_the_model_completes_a_sentence_sensibly(llm: LanguageModel) -> None:
+    loaded = llm.loaded()
+    network: Any = loaded.network
+    ids = loaded.tokenizer("The capital of France is", return_tensors="pt")["input_ids"]
+    with torch.inference_mode():
+        best = int(network(ids).logits[0, -1].argmax())
+    assert loaded.tokenizer.decode([best]).strip() == "Paris"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json", "config.json"])
+def test_a_damaged_copy_is_made_again(
+    own_cache: Path, make: Make, caplog: pytest.LogCaptureFixture, file: str
+) -> None:
+    damaged = copy_in(own_cache) / file
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    model = make(cache_dir=own_cache)
+    with caplog.at_level(logging.WARNING):
+        model.load()
+    assert "is made again" in caplog.text
+    assert model.health().is_ready
+    assert (copy_in(own_cache) / file).stat().st_size > 100
+
+
+@pytest.mark.slow
+def test_a_cache_that_cannot_be_written_only_costs_time(
+    make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    model = make(cache_dir=tmp_path / "file" / "cache")
+    with caplog.at_level(logging.WARNING):
+        model.load()
+    assert "could not keep a copy" in caplog.text
+    assert model.health().is_ready
+
+
+def test_a_copy_without_weights_is_not_filled_with_random_ones(own_cache: Path, make: Make) -> None:
+    folder = copy_in(own_cache)
+    weights = load_file(folder / "model.safetensors")
+    weights.pop("model.layers.3.mlp.up_proj.weight")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    model = make(llm_model=str(folder))
+    with pytest.raises(WeightsCorruptError, match="missing"):
+        model.load()
+
+
+@pytest.mark.parametrize("size", [0, 3, 1000, 3_000_000])
+def test_a_damaged_file_is_reported(tmp_path: Path, size: int) -> None:
+    source = find_weights("smollm2_135m_instruct", settings=Settings())
+    broken = tmp_path / "broken.gguf"
+    with source.path.open("rb") as file:
+        broken.write_bytes(file.read(size))
+    with pytest.raises(WeightsCorruptError, match=r"broken\.gguf"):
+        read_gguf(broken, tmp_path / "cache", torch.float32)
+    assert not list((tmp_path / "cache").glob("llm/*"))
+
+
+def test_a_file_without_a_template_gets_the_one_it_was_trained_with(
+    llm: LanguageModel, own_cache: Path, make: Make
+) -> None:
+    (copy_in(own_cache) / "chat_template.jinja").unlink()
+    model = make(cache_dir=own_cache)
+    model.load()
+    assert model.tokenizer.chat_template == CHATML
+    for chat in (CHAT, CHAT[1:]):
+        assert encode_chat(model.tokenizer, chat) == encode_chat(llm.tokenizer, chat)
+
+
+def test_answers_end_where_a_turn_ends(llm: LanguageModel) -> None:
+    loaded = llm.loaded()
+    ends = {loaded.tokenizer.decode([token]) for token in loaded.stop_ids}
+    assert {"<|im_end|>", "<|im_start|>", "<|endoftext|>"} <= ends
+    assert loaded.max_context == 8192
+
+
+def test_precision_is_the_placements(own_cache: Path, make: Make) -> None:
+    placement = Placement(torch.device("cpu"), torch.bfloat16, "a test")
+    model = make(placement, cache_dir=own_cache)
+    model.load()
+    assert model.loaded().network.dtype == torch.bfloat16
+    assert "bfloat16" in model.health().detail
+
+
+def test_a_folder_can_be_the_model(small_folder: Path, make: Make) -> None:
+    model = make(llm_model=str(small_folder))
+    model.load()
+    model.warmup()
+    assert model.health().detail.startswith("small-chat")
+
+
+def test_a_model_without_a_chat_template_is_no_chat_model(small_folder: Path, make: Make) -> None:
+    (small_folder / "chat_template.jinja").unlink()
+    with pytest.raises(WeightsCorruptError, match="no chat template"):
+        make(llm_model=str(small_folder)).load()
+
+
+def test_an_empty_folder_is_reported(tmp_path: Path, make: Make) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(WeightsCorruptError, match="empty"):
+        make(llm_model=str(tmp_path / "empty")).load()
+
+
+def test_a_hub_model_that_is_not_here_says_what_to_do(make: Make) -> None:
+    model = make(llm_model="nobody/no-such-model", is_hub_allowed=False)
+    with pytest.raises(WeightsMissingError, match="RELEAF_LLM_MODEL"):
+        model.load()
+    assert not model.health().is_ready
+
+
+def test_an_adapter_that_is_not_there_is_reported(tmp_path: Path, make: Make) -> None:
+    with pytest.raises(WeightsMissingError, match="RELEAF_LLM_ADAPTER"):
+        make(llm_adapter=tmp_path / "adapter").load()
+
+
+@pytest.mark.parametrize("is_shipped", [True, False], ids=["in checkpoints", "in settings"])
+def test_an_adapter_without_peft_says_what_to_install(
+    own_cache: Path,
+    make: Make,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_shipped: bool,
+) -> None:
+    folder = tmp_path / "checkpoints" / "llm" if is_shipped else tmp_path / "adapter"
+    folder.mkdir(parents=True)
+    save_file({"weight": torch.zeros(1)}, folder / ADAPTER_FILE)
+    monkeypatch.setitem(sys.modules, "peft", None)  # as if it were not installed
+    model = make(cache_dir=own_cache, llm_adapter=None if is_shipped else folder)
+    with pytest.raises(EngineUnavailableError, match="pip install peft"):
+        model.load()
+
+
+def test_an_adapter_changes_the_model(small_folder: Path, make: Make, tmp_path: Path) -> None:
+    peft = pytest.importorskip("peft")
+    plain = make(llm_model=str(small_folder))
+    plain.load()
+    network = make(llm_model=str(small_folder))
+    network.load()
+    lora = peft.get_peft_model(
+        network.loaded().network, peft.LoraConfig(r=2, target_modules=["q_proj", "v_proj"])
+    )
+    for name, parameter in lora.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.ones_(parameter)
+    lora.save_pretrained(tmp_path / "adapter")
+    adapted = make(llm_model=str(small_folder), llm_adapter=tmp_path / "adapter")
+    adapted.load()
+    assert "with an adapter" in adapted.health().detail
+    assert not torch.allclose(next_logits(adapted), next_logits(plain))
+
+
+def test_an_adapter_that_does_not_fit_is_reported(
+    small_folder: Path, make: Make, tmp_path: Path
+) -> None:
+    pytest.importorskip("peft")
+    (tmp_path / "adapter").mkdir()
+    save_file({"weight": torch.zeros(1)}, tmp_path / "adapter" / ADAPTER_FILE)
+    model = make(llm_model=str(small_folder), llm_adapter=tmp_path / "adapter")
+    with pytest.raises(WeightsCorruptError, match="adapter"):
+        model.load()
+
+
+def test_an_unloaded_model_says_so(small_folder: Path, make: Make) -> None:
+    model = make(llm_model=str(small_folder))
+    assert not model.health().is_ready
+    model.load()
+    assert model.health().is_ready
+    model.unload()
+    assert not model.health().is_ready
+    with pytest.raises(EngineUnavailableError, match="not loaded"):
+        model.warmup()
