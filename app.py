@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from engines.runtime.pool import Engine, EnginePool
 
 # Name, module and class of each engine; those not built yet are left out.
-ENGINES = (("waste", "engines.waste.engine", "WasteEngine"),)
+ENGINES = (
+    ("waste", "engines.waste.engine", "WasteEngine"),
+    ("rag", "engines.rag.engine", "RagEngine"),
+    ("llm", "engines.llm.model", "LanguageModel"),
+)
 
 
 def main() -> int:

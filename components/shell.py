@@ -19,7 +19,7 @@ from engines.runtime.health import EngineStatus
 from engines.runtime.settings import REPO_ROOT
 
 TITLE = "ReleAF + MaxSight"
-PURPOSE = "Show a thing to the camera and learn which bin it belongs in."
+PURPOSE = "Show a thing or ask about it, and learn which bin it belongs in."
 DISCLAIMER = "A demonstration, not a certified sorting or mobility aid."
 WEB_DIR = REPO_ROOT / "assets" / "web"
 ICON_PATH = WEB_DIR / "icon.svg"
@@ -52,6 +52,8 @@ TABS = (
     TabSpec("Ask", "ask", "components.chat_tab"),
     TabSpec("System", "system", "components.system_tab"),
 )
+
+ENGINE_LABELS = {"rag": "Chat", "llm": "Language model"}
 
 _APPEARANCES = (("light", "Light"), ("dark", "Dark"), ("contrast", "High contrast"))
 
@@ -144,8 +146,8 @@ def spoken_text() -> gr.Textbox:
 
 
 def engine_label(name: str) -> str:
-    """Name an engine for a person: "waste" becomes "Waste"."""
-    return name.replace("_", " ").capitalize()
+    """Name an engine for a person: "waste" becomes "Waste", "rag" becomes "Chat"."""
+    return ENGINE_LABELS.get(name) or name.replace("_", " ").capitalize()
 
 
 def footer_html(statuses: tuple[EngineStatus, ...]) -> str:

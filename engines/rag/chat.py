@@ -12,12 +12,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
-from engines.llm.generate import stream
-from engines.llm.prompt import Passage, build_messages
 from engines.rag.answers import Answer, AnswerDelta, AnswerSentence, Mode
 from engines.rag.chunking import Chunk, split_sentences
-from engines.rag.documents import Document
-from engines.rag.engine import Found, RagEngine
 from engines.rag.question import Turn
 from engines.rag.session import ChatSession
 from engines.runtime.errors import BusyError, EngineUnavailableError, InputError, ReleafError
@@ -26,6 +22,8 @@ from engines.runtime.pool import EnginePool
 
 if TYPE_CHECKING:
     from engines.llm.model import LanguageModel
+    from engines.rag.documents import Document
+    from engines.rag.engine import Found, RagEngine
 
 Parts = list[tuple[AnswerSentence, Sequence[Chunk]]]
 
@@ -126,6 +124,10 @@ class Chat:
         yield AnswerDelta(answer.sentences, "", answer)
 
     def _stream(self, found: Found, is_stopped: Callable[[], bool]) -> Iterator[str]:
+        # Here, not above: the page answers before the language model's libraries are read.
+        from engines.llm.generate import stream
+        from engines.llm.prompt import Passage, build_messages
+
         passages = [
             Passage(number, hit.chunk.title, hit.chunk.text)
             for number, hit in enumerate(found.hits[:PASSAGES_READ], start=1)

@@ -6,13 +6,11 @@ import contextlib
 import ctypes
 import gc
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import torch
-from threadpoolctl import threadpool_limits
 
 from engines.runtime.settings import Settings
 
@@ -96,19 +94,6 @@ def limit_threads(count: int) -> None:
     if count < 1:
         raise ValueError(f"at least one thread is needed, not {count}")
     torch.set_num_threads(count)
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep PyTorch's loops in the calling thread; other threads are not affected.
-
-    A thread that copies and converts weights outside of the lane would grow its own team of OpenMP
-    threads, which stays alive, spins between jobs and so slows the lane. MKL's matrix products
-    keep their own count of threads, but loading does without them.
-    """
-    torch.get_num_threads()  # PyTorch sets up each thread at first use; the limit must come after
-    with threadpool_limits(limits=1, user_api="openmp"):
-        yield
 
 
 def process_rss_mb() -> float:

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, TypeVar
@@ -13,7 +14,6 @@ from typing import Any, TypeVar
 from engines.runtime.device import (
     choose_placement,
     memory_capacity_mb,
-    one_thread,
     process_rss_mb,
     release_memory,
 )
@@ -214,10 +214,7 @@ class EnginePool:
         """Load without the lock, so that `health` answers meanwhile; the state keeps others out."""
         start_s = time.perf_counter()
         try:
-            # Not on the lane: reading weights can take long, and safety jobs must not wait for it.
-            with one_thread():
-                engine = slot.factory()
-                engine.load()
+            engine = _in_passing_thread(lambda: _loaded(slot.factory))
             self.lane.run(engine.warmup)
         except BusyError:
             self._settle(slot, "not_loaded")
@@ -268,6 +265,33 @@ def _count_user(slot: _Slot, engine: Engine) -> Engine:
     slot.users += 1
     slot.last_used_s = time.monotonic()
     return engine
+
+
+def _loaded(factory: Callable[[], Engine]) -> Engine:
+    engine = factory()
+    engine.load()
+    return engine
+
+
+def _in_passing_thread(job: Callable[[], T]) -> T:
+    """Run a job in a thread of its own and return its result or raise its error.
+
+    Not on the lane: reading weights can take long, and safety jobs must not wait for it. Not in the
+    caller's thread either: a thread that computes keeps a team of OpenMP threads, which spins
+    between jobs and slows the lane for as long as that thread lives.
+    """
+    future: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(job())
+        except BaseException as error:
+            future.set_exception(error)
+
+    thread = threading.Thread(target=work, name="load", daemon=True)
+    thread.start()
+    thread.join()
+    return future.result()
 
 
 def _status(slot: _Slot) -> EngineStatus:

@@ -130,7 +130,6 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
         "RELEAF_PORT": str(port),
         "RELEAF_HOST": "127.0.0.1",
         "RELEAF_DATA_DIR": str(home / "data"),
-        "RELEAF_CACHE_DIR": str(home / "cache"),
     }
     log = home / "app.log"
     started = time.monotonic()

@@ -170,7 +170,7 @@ def test_a_whole_visit_can_be_made_without_a_pointer(page: Page, example_paths: 
 
     page.get_by_role("tab", name="Waste").focus()
     page.keyboard.press("ArrowRight")
-    expect(page.get_by_role("tab", name="System")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("tab", name="Ask")).to_have_attribute("aria-selected", "true")
     page.keyboard.press("ArrowLeft")
     expect(page.get_by_role("tab", name="Waste")).to_have_attribute("aria-selected", "true")
 

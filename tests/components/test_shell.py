@@ -170,7 +170,6 @@ def start_app(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
                 **os.environ,
                 "RELEAF_PORT": str(port),
                 "RELEAF_DATA_DIR": str(tmp_path / "data"),
-                "RELEAF_CACHE_DIR": str(tmp_path / "cache"),
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

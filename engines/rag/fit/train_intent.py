@@ -232,8 +232,8 @@ def write_checkpoint(
             "training": "Multinomial logistic regression (lbfgs, balanced classes) on frozen, "
             "L2-normalised embeddings. C has the best macro F1 on dev; test was used once.",
             "data": {
-                "intents.jsonl": f"{sum(counts.values())} questions written for this project, with those "
-                "to the documents (questions.jsonl, unanswerable.jsonl; train only): "
+                "intents.jsonl": f"{sum(counts.values())} questions written for this project, "
+                "those to the documents (questions.jsonl, unanswerable.jsonl; train) included: "
                 f"{', '.join(f'{count} {split}' for split, count in counts.items())}. "
                 "Rewordings of one question are all in one split.",
                 "labels": "hazard: the person has or handles something dangerous, even when they "

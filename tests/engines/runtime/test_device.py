@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import platform
-import threading
 from pathlib import Path
 from typing import Literal
 
-import psutil
 import pytest
 import torch
 
@@ -15,7 +13,6 @@ from engines.runtime.device import (
     limit_threads,
     memory_capacity_mb,
     memory_report,
-    one_thread,
     process_rss_mb,
     release_memory,
     synchronize,
@@ -147,25 +144,3 @@ def test_threads_are_limited_and_the_cpu_needs_no_wait() -> None:
     finally:
         limit_threads(before)
     synchronize(torch.device("cpu"))
-
-
-def test_a_thread_kept_to_itself_loads_without_a_team_of_its_own() -> None:
-    if torch.get_num_threads() < 2:
-        pytest.skip("one core has no teams")
-    grown = {}
-
-    def compute(name: str) -> None:
-        before = psutil.Process().num_threads()
-        # What loading does, and large enough that PyTorch would split it among a team.
-        torch.ones(2_000_000).to(torch.bfloat16)
-        grown[name] = psutil.Process().num_threads() - before
-
-    def compute_alone() -> None:
-        with one_thread():
-            compute("alone")
-
-    for job in (compute_alone, lambda: compute("free")):
-        thread = threading.Thread(target=job)
-        thread.start()
-        thread.join()
-    assert grown == {"alone": 0, "free": torch.get_num_threads() - 1}

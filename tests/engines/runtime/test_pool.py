@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+import psutil
 import pytest
 import torch
 
@@ -125,6 +126,26 @@ def test_loading_warms_the_engine_up_on_the_lane(pool: EnginePool) -> None:
     pool.register("doubling", factory)
     pool.get("doubling")
     assert factory.built[0].warmed_up_on == ["cpu-lane"]
+
+
+def test_loading_leaves_no_team_of_threads_behind(pool: EnginePool) -> None:
+    if torch.get_num_threads() < 2:
+        pytest.skip("one core has no teams")
+    grown: list[int] = []
+
+    class Large(DoublingEngine):
+        def load(self) -> None:
+            before = psutil.Process().num_threads()
+            # Large enough that PyTorch splits it among a team.
+            torch.ones(2_000_000).to(torch.bfloat16)
+            grown.append(psutil.Process().num_threads() - before)
+            super().load()
+
+    pool.register("large", Large)
+    before = psutil.Process().num_threads()
+    pool.get("large")
+    assert grown[0] > 0
+    assert psutil.Process().num_threads() <= before
 
 
 def test_ten_first_callers_share_one_load(pool: EnginePool) -> None:
