@@ -53,10 +53,42 @@ def metrics_table(card: dict[str, Any]) -> str:
     )
 
 
+def chat_table(card: dict[str, Any]) -> str:
+    """Write the numbers of the chat's card as a Markdown table."""
+    test = card["metrics"]["test"]
+    rows = [
+        ("what", "measured", "goal"),
+        ("---",) * 3,
+        ("recall@5, by document", percent(test["recall@5"]), "95 %"),
+        ("MRR", "{:.3f} ({:.3f} to {:.3f})".format(*test["mrr"]), "0.85"),
+        ("unanswerable questions caught", percent(test["unanswerable_caught"]), "90 %"),
+        ("answerable questions refused", percent(test["false_refusals"]), "at most 5 %"),
+        ("AUROC of answerable against not", f"{test['auroc']:.3f}", ""),
+        ("dangers answered safety first", percent(test["hazard_safety_sentence"]), "all"),
+        (
+            "finding passages, p50 and p95",
+            f"{test['find_p50_ms']:.0f} ms, {test['find_p95_ms']:.0f} ms",
+            "200 ms",
+        ),
+    ]  # fmt: skip
+    table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return (
+        f"{table}\n\n{test['questions']} held-out questions, {test['answerable']} of them "
+        "answerable, written apart from the documents, half of them with typos or colloquial. In "
+        "brackets: 95 % bootstrap interval. Which documents answer a question was labelled by "
+        "their names, so some right answers count as misses."
+    )
+
+
 def blocks() -> dict[str, str]:
     """Return every generated part by the name of its markers."""
     card = json.loads((REPO / "checkpoints" / "waste" / "card.json").read_text())
-    return {"settings": settings_table().strip(), "metrics": metrics_table(card)}
+    chat = json.loads((REPO / "checkpoints" / "answerable" / "card.json").read_text())
+    return {
+        "settings": settings_table().strip(),
+        "metrics": metrics_table(card),
+        "chat": chat_table(chat),
+    }
 
 
 def with_blocks(text: str) -> str:

@@ -6,6 +6,7 @@ two words of an answer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,10 @@ MIN_REPLACEMENT = 0.55
 PASSAGES_READ, TOKENS_READ = 3, 600
 # An answer has at least this many sentences behind its opening, quoted where the model wrote less.
 MIN_SENTENCES = 2
+MIN_WORDS = 4
+_LEADING_NUMBER = re.compile(r"^(?:\[\d+\]|\d+[.)])\s*")
+# A small model likes to talk of what it was given: "The passage is about ...".
+_ABOUT_PASSAGES = re.compile(r"\bpassages?\b|^(?:questions?|answers?)\b", re.IGNORECASE)
 
 
 class Chat:
@@ -156,6 +161,9 @@ class Chat:
 
     def _keep(self, found: Found, sentence: str, parts: Parts) -> int:
         """Add a sentence if the passages support it, else a quotation; return 1 if it changed."""
+        sentence = _LEADING_NUMBER.sub("", sentence)
+        if not _is_statement(sentence):
+            return 1
         ((support, chunk),) = self._rag(lambda rag: rag.support(found, [sentence]))
         said = {part[0].text for part in parts}
         if support.is_supported and chunk is not None:
@@ -169,6 +177,12 @@ class Chat:
             if best in shown and best not in said:
                 parts.append((AnswerSentence(best, (), True), (chunk,)))
         return 1
+
+
+def _is_statement(sentence: str) -> bool:
+    """Say whether a sentence says something, other than about the passages themselves."""
+    is_whole = len(sentence.split()) >= MIN_WORDS and sentence[-1] not in ":,;"
+    return is_whole and not _ABOUT_PASSAGES.search(sentence)
 
 
 def _sentences_so_far(text: str) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from engines.rag.answers import Answer, AnswerDelta
 from engines.rag.ask import build_pool
-from engines.rag.chat import NO_MODEL, STOPPED, Chat
+from engines.rag.chat import NO_MODEL, STOPPED, Chat, _is_statement, _sentences_so_far
 from engines.rag.session import ChatSession
 from engines.runtime.errors import EngineUnavailableError
 from engines.runtime.pool import EnginePool
@@ -104,3 +104,32 @@ def test_other_work_gets_its_turn_while_an_answer_is_written(chat: Chat, pool: E
     assert len(waits_s) >= 3
     # One job of a word or a piece of the prompt, never the whole answer.
     assert max(waits_s) < written_s / 2
+
+
+@pytest.mark.parametrize(
+    ("sentence", "is_statement"),
+    [
+        ("Take a swollen power bank to a recycling centre.", True),
+        ("The passage is about the plastic after the bin.", False),
+        ("Question about batteries: the white crust is caustic.", False),
+        ("Greasy pizza boxes:", False),
+        ("Yes.", False),
+    ],
+)
+def test_what_a_small_model_says_about_its_passages_is_dropped(
+    sentence: str, is_statement: bool
+) -> None:
+    assert _is_statement(sentence) == is_statement
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("", [""]),
+        ("Rinse the jar", ["Rinse the jar"]),
+        ("Rinse the jar. Take the l", ["Rinse the jar.", "Take the l"]),
+        ("Rinse the jar. ", ["Rinse the jar.", ""]),
+    ],
+)
+def test_a_draft_is_split_into_whole_sentences_and_the_rest(text: str, parts: list[str]) -> None:
+    assert _sentences_so_far(text) == parts
