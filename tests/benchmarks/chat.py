@@ -72,7 +72,7 @@ def chat_rows(picture: Image.Image) -> list[Measured]:
     return [
         ("chat: quoted answer, p95", p95, "ms", 200.0, f"p50 {statistics.median(finding):.0f} ms"),
         ("chat: first words, written, p50", statistics.median(first), "ms", 1500.0, "12 questions"),
-        ("chat: decoding, ms a token", 1000 / tokens_s, "ms", 1000 / 30, f"{tokens_s:.0f} a second"),
+        ("chat: a token", 1000 / tokens_s, "ms", 1000 / 30, f"{tokens_s:.0f} tokens a second"),
         (
             "photo while an answer is written / idle", beside / idle, "ratio", 3.0,
             f"p50 {beside:.0f} ms against {idle:.0f} ms",
