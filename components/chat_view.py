@@ -10,7 +10,7 @@ from typing import Any
 
 from engines.rag.answers import Answer, AnswerDelta, AnswerSentence, Citation
 from engines.rag.documents import Document
-from engines.rag.question import Turn
+from engines.rag.follow_up import Turn
 
 STARTERS = (
     "Can I put a dead vape in the bin?",

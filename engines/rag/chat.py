@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from engines.rag.answers import Answer, AnswerDelta, AnswerSentence, Mode
 from engines.rag.chunking import Chunk, split_sentences
-from engines.rag.question import Turn
+from engines.rag.follow_up import Turn
 from engines.rag.session import ChatSession
 from engines.runtime.errors import BusyError, EngineUnavailableError, InputError, ReleafError
 from engines.runtime.lane import Priority

@@ -12,7 +12,7 @@ from engines.rag.answers import AnswerSentence, Citation
 from engines.rag.chunking import Chunk
 from engines.rag.documents import Document
 from engines.rag.grounding import highlight_spans
-from engines.rag.question import region_in
+from engines.rag.places import region_in
 from engines.rag.retrieve import Hit
 
 Floats = NDArray[np.float32]

@@ -22,6 +22,7 @@ from engines.rag.evidence import (
     confidence_of,
     gather,
 )
+from engines.rag.follow_up import rewrite_follow_up
 from engines.rag.grounding import Support
 from engines.rag.library import (
     DANGER_WORDS,
@@ -30,12 +31,8 @@ from engines.rag.library import (
     Library,
     read_library,
 )
-from engines.rag.question import (
-    clean_question,
-    looks_foreign,
-    region_in,
-    rewrite_follow_up,
-)
+from engines.rag.places import region_in
+from engines.rag.question import clean_question, looks_foreign
 from engines.rag.retrieve import Hit, StepTime
 from engines.rag.session import ChatSession
 from engines.rag.sparse import tokenize

@@ -20,10 +20,10 @@ from engines.rag.grounding import GroundingChecker
 from engines.rag.index import build_or_load, update
 from engines.rag.intent import IntentClassifier, IntentGuess
 from engines.rag.local_rules import documents_from_rules
-from engines.rag.question import Speller
 from engines.rag.rerank import Reranker
 from engines.rag.retrieve import Candidate, Hit, RetrievalConfig, Retriever
 from engines.rag.sparse import tokenize
+from engines.rag.spelling import Speller
 from engines.rag.store import VectorStore
 from engines.rag.synonyms import Synonyms
 from engines.rag.vectors import SentenceVectors

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from engines.rag.documents import Document
-from engines.rag.question import Turn
+from engines.rag.follow_up import Turn
 from engines.rag.store import VectorStore
 
 MAX_TURNS = 6

@@ -18,7 +18,7 @@ from components.waste_tab import PLACE_KEY
 from engines.rag.answers import AnswerDelta, AnswerSentence, Mode
 from engines.rag.chat import STOPPED, Chat
 from engines.rag.documents import Document
-from engines.rag.question import Turn
+from engines.rag.follow_up import Turn
 from engines.rag.session import ChatSession
 from engines.rag.uploads import read_upload
 from engines.runtime.errors import BusyError, ReleafError

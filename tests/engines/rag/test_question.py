@@ -9,16 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engines.rag.question import (
-    MAX_CHARS,
-    Rewrite,
-    Speller,
-    Turn,
-    clean_question,
-    looks_foreign,
-    region_in,
-    rewrite_follow_up,
-)
+from engines.rag.follow_up import Rewrite, Turn, rewrite_follow_up
+from engines.rag.places import region_in
+from engines.rag.question import MAX_CHARS, clean_question, looks_foreign
+from engines.rag.spelling import Speller
 from engines.runtime.errors import InputError
 from engines.runtime.settings import Settings
 
@@ -323,10 +317,10 @@ def test_no_place_is_found_where_there_is_none_with_rules(written: str) -> None:
 
 
 def test_every_place_that_can_be_found_has_rules_and_every_place_with_rules_can_be_found() -> None:
-    from engines.rag.question import _PLACE_ID
+    from engines.rag.places import PLACE_ID
 
     with_rules = {path.stem for path in Settings().rules_dir.glob("*.yaml")} - {"generic"}
-    assert set(_PLACE_ID.values()) - {""} == with_rules
+    assert set(PLACE_ID.values()) - {""} == with_rules
 
 
 # --- follow-ups
