@@ -7,12 +7,13 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from engines.runtime.errors import InputError
+from engines.runtime.yaml_files import StrictLoader, in_words
 
 DocType = Literal["guide", "hazard", "material", "policy", "reuse", "climate", "faq"]
 DOC_TYPES: tuple[str, ...] = get_args(DocType)
@@ -196,7 +197,7 @@ def _split(name: str, content: str) -> tuple[str, str]:
 
 def _check(name: str, front: str) -> _FrontMatter:
     try:
-        data = yaml.load(front, Loader=_StrictLoader)
+        data = yaml.load(front, Loader=StrictLoader)
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         # The front matter begins on the second line of the file.
@@ -211,7 +212,7 @@ def _check(name: str, front: str) -> _FrontMatter:
     try:
         return _FrontMatter.model_validate(data)
     except ValidationError as error:
-        raise _problem(name, _in_words(error)) from error
+        raise _problem(name, in_words(error)) from error
 
 
 def _without_title(name: str, body: str, title: str) -> str:
@@ -227,31 +228,5 @@ def _without_title(name: str, body: str, title: str) -> str:
     return text
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """Read plain YAML, but refuse a key written twice, which SafeLoader would drop in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for position, key in enumerate(keys):
-            if key in keys[:position]:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"'{key}' is written twice", node.start_mark
-                )
-        return super().construct_mapping(node, deep)
-
-
 def _problem(name: str, what: str) -> InputError:
     return InputError(f"Document {name}: {what}.", "Correct the file.")
-
-
-def _in_words(error: ValidationError) -> str:
-    sentences = []
-    for detail in error.errors():
-        field = ".".join(str(part) for part in detail["loc"])
-        message = detail["msg"].removeprefix("Value error, ")
-        if detail["type"] == "extra_forbidden":
-            message = "is not a known field"
-        elif detail["type"] == "missing":
-            message = "is missing"
-        sentences.append(f"{field}: {message}")
-    return "; ".join(sentences)

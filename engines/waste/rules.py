@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from engines.runtime.yaml_files import StrictLoader, in_words
 from engines.waste.taxonomy import ITEMS, MATERIALS
 
 BinKind = Literal["recycle", "compost", "landfill", "hazardous", "return", "collection"]
@@ -245,7 +246,7 @@ def load_place(path: Path) -> Place:
         RuleFileError: if it can't be read, is no YAML, or breaks the schema; names file and field.
     """
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=StrictLoader)
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         at = "" if where is None else f" at line {where.line + 1}"
@@ -259,7 +260,7 @@ def load_place(path: Path) -> Place:
     try:
         place = Place.model_validate(data)
     except ValidationError as error:
-        raise RuleFileError(f"{path.name}: {_in_words(error)}.") from error
+        raise RuleFileError(f"{path.name}: {in_words(error)}.") from error
     if place.id != path.stem:
         raise RuleFileError(
             f"{path.name}: id is '{place.id}', but the file name asks for '{path.stem}'."
@@ -284,22 +285,6 @@ def load_places(folder: Path) -> RuleBook:
             problems.append(str(error))
     places.sort(key=lambda place: (place.order, place.name))
     return RuleBook({place.id: place for place in places}, tuple(problems))
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """Read plain YAML, but refuse a key written twice, which SafeLoader would drop in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen: set[str] = set()
-        for key_node, _ in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                continue
-            if key_node.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"'{key_node.value}' is written twice", key_node.start_mark
-                )
-            seen.add(key_node.value)
-        return super().construct_mapping(node, deep)
 
 
 def _duplicates(field: str, ids: list[str]) -> list[str]:
@@ -333,16 +318,3 @@ def _contamination_problems(cases: list[Contamination]) -> list[str]:
         if item not in ITEMS
     ]
     return problems
-
-
-def _in_words(error: ValidationError) -> str:
-    sentences = []
-    for detail in error.errors():
-        field = ".".join(str(part) for part in detail["loc"])
-        message = detail["msg"].removeprefix("Value error, ")
-        if detail["type"] == "extra_forbidden":
-            message = "is not a known field"
-        elif detail["type"] == "missing":
-            message = "is missing"
-        sentences.append(f"{field}: {message}" if field else message)
-    return "; ".join(sentences)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import peft
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -221,7 +222,6 @@ def test_an_adapter_without_peft_says_what_to_install(
 
 
 def test_an_adapter_changes_the_model(small_folder: Path, make: Make, tmp_path: Path) -> None:
-    peft = pytest.importorskip("peft")
     plain = make(llm_model=str(small_folder))
     plain.load()
     network = make(llm_model=str(small_folder))
@@ -242,7 +242,6 @@ def test_an_adapter_changes_the_model(small_folder: Path, make: Make, tmp_path: 
 def test_an_adapter_that_does_not_fit_is_reported(
     small_folder: Path, make: Make, tmp_path: Path
 ) -> None:
-    pytest.importorskip("peft")
     (tmp_path / "adapter").mkdir()
     save_file({"weight": torch.zeros(1)}, tmp_path / "adapter" / ADAPTER_FILE)
     model = make(llm_model=str(small_folder), llm_adapter=tmp_path / "adapter")
