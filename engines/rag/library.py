@@ -149,7 +149,7 @@ class Library:
         intent: str,
     ) -> tuple[compose.Scored, ...]:
         """Find what the rules of the chosen place say about the thing in question."""
-        if place == "generic" or intent not in DISPOSAL_INTENTS or not hits:
+        if intent not in DISPOSAL_INTENTS or not hits:
             return ()
         asked = set(tokenize(text))
         if intent == "hazard" and not asked & DISPOSAL_WORDS:
