@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from engines.llm.packed import pack_for_decoding
 from engines.llm.reading import read_folder, read_gguf, with_adapter
 from engines.runtime.device import Placement
 from engines.runtime.errors import (
@@ -109,6 +110,7 @@ class LanguageModel:
         module: nn.Module = network
         module.to(device=self.placement.device, dtype=self.placement.dtype)
         module.eval().requires_grad_(False)
+        pack_for_decoding(module)
         loaded = Loaded(
             network=network,
             tokenizer=tokenizer,

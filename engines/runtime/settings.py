@@ -83,6 +83,10 @@ class Settings(BaseSettings):
         default=REPO_ROOT / "assets" / "knowledge",
         description="Folder of the documents that the chat answers from.",
     )
+    graph_dir: Path = Field(
+        default=REPO_ROOT / "assets" / "graph",
+        description="Folder of the facts that upcycling projects are found in.",
+    )
     data_dir: Path = Field(
         default_factory=lambda: _xdg_dir("XDG_DATA_HOME", ".local/share"),
         description="Folder for what people leave behind, such as corrections.",
