@@ -1,0 +1,1 @@
+"""MaxSight: what is ahead, how far and how urgent."""

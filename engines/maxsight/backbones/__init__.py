@@ -1,0 +1,1 @@
+"""The picture's features at three scales."""

@@ -1,0 +1,268 @@
+"""Train Stage A: `python -m engines.maxsight.fit.train --data DIR --backbone NPZ --run DIR`.
+
+First `engines.maxsight.fit.teacher`. Killed at any moment, the same command goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import convert_conv2d_weight_memory_format
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from engines.maxsight.backbones.resnet50v2 import load_gluon
+from engines.maxsight.classes import Vocabulary, vocabulary
+from engines.maxsight.decode import Detections, decode
+from engines.maxsight.fit import teacher
+from engines.maxsight.fit.data import (
+    FILL,
+    Batch,
+    DetectionDataset,
+    Phase,
+    draw_keys,
+    join,
+    repeats,
+)
+from engines.maxsight.fit.evaluate import average_precision
+from engines.maxsight.fit.labels import Labels, make_labels
+from engines.maxsight.fit.losses import LossWeights, losses_of
+from engines.maxsight.fit.pack import Frame, load_frames
+from engines.maxsight.fit.pixels import PixelCache
+from engines.maxsight.stage_a import StageA, StageAOutput
+from engines.runtime.fit import FitConfig, FitResult, Run
+
+FRESH_RATE, LOADED_RATE = 6e-4, 2e-4
+# Small first and large last: most is learned cheaply, the last epochs see the size of use and
+# whole photos.
+PHASES = (
+    Phase(until=12, side=224, mosaic=0.5, scales=(0.7, 1.6)),
+    Phase(until=26, side=256, mosaic=0.5, scales=(0.7, 1.7)),
+    Phase(until=33, side=320, mosaic=0.25, scales=(0.75, 1.6)),
+)
+TEST_SIDE = 320
+LOG_EVERY = 50
+
+
+def freeze(model: StageA) -> None:
+    """Leave the stem and stage 1 as ImageNet made them: edges and textures, and a third faster."""
+    backbone = model.backbone
+    for part in (backbone.input_bn, backbone.stem_conv, backbone.stem_bn, backbone.stage1):
+        part.requires_grad_(False)
+
+
+def keep_statistics(model: StageA) -> None:
+    """Keep the batch statistics of the loaded stages; `model.train()` would move them."""
+    backbone = model.backbone
+    for part in (
+        backbone.input_bn, backbone.stem_bn, backbone.stage1, backbone.stage2, backbone.stage3,
+    ):  # fmt: skip
+        part.eval()
+
+
+def split_rates(
+    optimizer: Optimizer, schedule: LambdaLR, slow: set[int], *, learning_rate: float
+) -> None:
+    """Move the parameters whose id() is in `slow` to groups with a learning rate of their own."""
+    for group in list(optimizer.param_groups):
+        moved = [p for p in group["params"] if id(p) in slow]
+        if not moved:
+            continue
+        group["params"] = [p for p in group["params"] if id(p) not in slow]
+        optimizer.add_param_group(
+            {
+                "params": moved,
+                "weight_decay": group["weight_decay"],
+                "lr": learning_rate * group["lr"] / group["initial_lr"],
+                "initial_lr": learning_rate,
+            }
+        )
+        schedule.base_lrs.append(learning_rate)
+        schedule.lr_lambdas.append(schedule.lr_lambdas[0])
+
+
+def letterbox(pixels: np.ndarray, side: int) -> tuple[np.ndarray, float]:
+    """Scale a photo (H, W, 3) to fit a square at its top left; return it and the scale."""
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    square = np.full((side, side, 3), FILL, np.uint8)
+    new_width, new_height = max(1, round(width * scale)), max(1, round(height * scale))
+    square[:new_height, :new_width] = (
+        pixels
+        if scale == 1
+        else cv2.resize(pixels, (new_width, new_height), interpolation=cv2.INTER_LINEAR)
+    )
+    return square, scale
+
+
+@torch.inference_mode()
+def detect_all(
+    model: nn.Module,
+    frames: Sequence[Frame],
+    pixels: PixelCache,
+    *,
+    side: int = TEST_SIDE,
+    batch_size: int = 16,
+    objectness_power: float = 0.0,
+    is_bf16: bool = True,
+) -> list[Detections]:
+    """Detect in whole photos, as in use."""
+    model.eval()
+    device = next(model.parameters()).device
+    found: list[Detections] = []
+    for start in range(0, len(frames), batch_size):
+        part = range(start, min(start + batch_size, len(frames)))
+        squares, scales = zip(*(letterbox(pixels[i], side) for i in part), strict=True)
+        batch = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).float()
+        with torch.autocast(device.type, torch.bfloat16, enabled=is_bf16):
+            output = model(batch.to(device, memory_format=torch.channels_last))
+        found += decode(
+            StageAOutput(*(part.float().cpu() for part in output)),
+            input_size=(side, side),
+            scales=scales,
+            frame_sizes=[(frames[i].height, frames[i].width) for i in part],
+            min_score=0.02,
+            objectness_power=objectness_power,
+        )
+    return found
+
+
+def score_on_val(
+    model: nn.Module, frames: Sequence[Frame], pixels: PixelCache, words: Vocabulary
+) -> dict[str, float]:
+    """Measure mAP50 over all classes with boxes ("map50") and over those with 50 or more.
+
+    score: mean of the two, which decides what is kept.
+    """
+    precision = average_precision(frames, detect_all(model, frames, pixels), words)
+    numbers = {"map50": precision.mean(), "map50_many": precision.mean(50)}
+    numbers["score"] = (numbers["map50"] + numbers["map50_many"]) / 2
+    return {**numbers, **{f"ap_{name}": ap for name, ap in precision.by_class.items()}}
+
+
+class LossOf:
+    """(model, batch) -> loss; prints the parts now and then."""
+
+    def __init__(self, weights: LossWeights, zone_weights: Tensor) -> None:
+        self.weights, self.zone_weights = weights, zone_weights
+        self.sums: dict[str, float] = {}
+        self.count, self.since_s = 0, time.monotonic()
+
+    def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
+        keep_statistics(cast(StageA, getattr(model, "module", model)))
+        pixels = batch.pixels.float().contiguous(memory_format=torch.channels_last)
+        parts = losses_of(model(pixels), batch, self.zone_weights)
+        for name, part in parts._asdict().items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(part.detach())
+        self.count += 1
+        if self.count == LOG_EVERY:
+            spent_s = (time.monotonic() - self.since_s) / self.count
+            text = "  ".join(f"{name} {sum_ / self.count:.3f}" for name, sum_ in self.sums.items())
+            print(f"  {spent_s:.2f} s a step  {text}", flush=True)
+            self.sums, self.count, self.since_s = {}, 0, time.monotonic()
+        return parts.total(self.weights)
+
+
+def zone_weights_of(dataset: DetectionDataset, keys: Sequence[tuple[int, int]]) -> Tensor:
+    """Return weights (3,) that even out how common the zones are, from samples of the data."""
+    zones = torch.cat([dataset[key].zones for key in keys])
+    share = torch.bincount(zones, minlength=3).float().clamp(min=1) / max(1, len(zones))
+    return (1 / share) / (1 / share).mean()
+
+
+def train(
+    model: StageA,
+    loaded: frozenset[str],
+    *,
+    frames: Sequence[Frame],
+    labels: Sequence[Labels],
+    pixels: PixelCache,
+    val_frames: Sequence[Frame],
+    val_pixels: PixelCache,
+    words: Vocabulary,
+    phases: Sequence[Phase],
+    config: FitConfig,
+    loaded_rate: float = LOADED_RATE,
+    is_augmented: bool = True,
+) -> FitResult:
+    """Train the model in place; `loaded` names what started from published weights."""
+    dataset = DetectionDataset(pixels, labels, words, phases, is_augmented=is_augmented)
+    weights = repeats(labels, words)
+    first = draw_keys(weights, seed=config.seed, epoch=0)
+    freeze(model)
+    run = Run(
+        convert_conv2d_weight_memory_format(model, torch.channels_last),
+        loss_of=LossOf(LossWeights(), zone_weights_of(dataset, first[:400])),
+        dataset=dataset,
+        keys_of=lambda epoch: draw_keys(weights, seed=config.seed, epoch=epoch),
+        evaluate=lambda averaged: score_on_val(averaged, val_frames, val_pixels, words),
+        config=config,
+        collate=join,
+    )
+    slow = {id(p) for name, p in model.backbone.named_parameters() if name in loaded}
+    split_rates(run.optimizer.optimizer, run.schedule, slow, learning_rate=loaded_rate)
+    return run.fit()
+
+
+def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the detection pack")
+    parser.add_argument("--backbone", type=Path, required=True, help="ResNet-50 v2 from Gluon")
+    parser.add_argument("--teacher", type=Path, required=True, help="folder of fit.teacher")
+    parser.add_argument("--run", type=Path, required=True, help="kept to resume")
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--save-every-s", type=float, default=240.0)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    arguments = parse_arguments(argv)
+    words = vocabulary()
+    torch.manual_seed(arguments.seed)
+    model = StageA(len(words.trained))
+    with np.load(arguments.backbone) as arrays:
+        loaded = load_gluon(model.backbone, arrays)
+    frames = load_frames(arguments.data, "train", words)
+    seen = teacher.load(arguments.teacher / "train.npz")
+    val_frames = load_frames(arguments.data, "val", words)
+    result = train(
+        model,
+        loaded,
+        frames=frames,
+        labels=[make_labels(frame, seen[frame.id], words) for frame in frames],
+        pixels=PixelCache(arguments.run.parent / "train_pixels.u8", frames),
+        val_frames=val_frames,
+        val_pixels=PixelCache(arguments.run.parent / "val_pixels.u8", val_frames),
+        words=words,
+        phases=PHASES,
+        config=FitConfig(
+            run_dir=arguments.run,
+            epochs=PHASES[-1].until,
+            batch_size=arguments.batch_size,
+            learning_rate=FRESH_RATE,
+            warmup_epochs=0.5,
+            clip_norm=5.0,
+            ema_decay=0.999,
+            seed=arguments.seed,
+            num_workers=arguments.workers,
+            patience=PHASES[-1].until,
+            save_every_s=arguments.save_every_s,
+        ),
+    )
+    print(f"best epoch {result.best_epoch}, score {result.best_score:.4f}, {result.seconds:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

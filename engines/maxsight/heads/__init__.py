@@ -1,0 +1,1 @@
+"""What Stage A says of each cell and of the whole frame."""
