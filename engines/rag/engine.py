@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from engines.rag import compose
 from engines.rag.answers import Answer, AnswerSentence, Confidence, Mode, Trace
 from engines.rag.chunking import Chunk, chunk_document, deduplicate
+from engines.rag.danger import is_dangerous
 from engines.rag.documents import Document
 from engines.rag.evidence import (
     AnswerableModel,
@@ -25,7 +27,6 @@ from engines.rag.evidence import (
 from engines.rag.follow_up import rewrite_follow_up
 from engines.rag.grounding import Support
 from engines.rag.library import (
-    DANGER_WORDS,
     OVERLAP_TOKENS,
     TARGET_TOKENS,
     Library,
@@ -35,7 +36,6 @@ from engines.rag.places import region_in
 from engines.rag.question import clean_question, looks_foreign
 from engines.rag.retrieve import Hit, StepTime
 from engines.rag.session import ChatSession
-from engines.rag.sparse import tokenize
 from engines.rag.store import Filter
 from engines.rag.store_faiss import FaissStore
 from engines.rag.uploads import read_upload
@@ -96,9 +96,10 @@ class RagEngine:
         placement: Placement,
         *,
         answerable: AnswerableModel | None = None,
+        known: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         self.settings, self.placement = settings, placement
-        self._answerable = answerable
+        self._answerable, self._known = answerable, known
         self._library: Library | None = None
         self._lock = threading.Lock()
 
@@ -109,7 +110,7 @@ class RagEngine:
             WeightsMissingError, WeightsCorruptError: if a model is not there or damaged.
             InputError: if a document can't be read; it names the file.
         """
-        library = read_library(self.settings, self.placement, self._answerable)
+        library = read_library(self.settings, self.placement, self._answerable, self._known)
         with self._lock:
             self._library = library
 
@@ -145,6 +146,7 @@ class RagEngine:
         with clock.step("encode"):
             query = library.encoder.encode_queries([searched])[0]
             guess = library.intents.predict(query, rewrite.text)
+            nearness = library.known.nearness(query)
         regions = ("all",) if place == "generic" else ("all", place)
         where = Filter(regions=regions)
         retrieved = library.retriever.search(
@@ -152,10 +154,10 @@ class RagEngine:
             where=where,
             extra=session.store,
             vector=query,
-            preference=library.preference(guess),
+            preference=library.preference(guess, nearness),
         )
         hits = retrieved.hits
-        is_danger = guess.intent == "hazard" or not DANGER_WORDS.isdisjoint(tokenize(searched))
+        is_danger = is_dangerous(searched, guess, nearness)
         with clock.step("sentences"):
             scored = compose.score_sentences(
                 query,
@@ -165,17 +167,18 @@ class RagEngine:
                 places=library.places,
             )
             best_sentence = max((float(s.vector @ query) for s in scored), default=0.0)
-            off_topic = sum(guess.probabilities.get(name, 0.0) for name in OFF_TOPIC_INTENTS)
             evidence = gather(
-                rewrite.text,
+                library.synonyms.replace(rewrite.text),
                 hits,
                 sentence=best_sentence,
-                off_topic=off_topic,
-                kind=library.answerable.kind(query),
+                kind=library.answerable.kind.odds(query, scored[0].vector if scored else None),
+                wording=library.answerable.wording.odds(rewrite.text),
+                known=max(nearness.values(), default=0.0),
+                unknown=library.answerable.unknown(query),
                 idf=library.idf,
             )
             probability = library.answerable.probability(evidence)
-            safety = library.safety_of(query, hits, retrieved.candidates, is_danger)
+            safety = library.safety_of(query, retrieved, is_danger)
             rule = library.rule_of(query, searched, hits, place, guess.intent)
         bar = library.answerable.bar(is_danger_known=is_danger and bool(safety))
         is_answerable = bool(scored) and probability >= bar

@@ -11,8 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.rag.answers import Confidence
+from engines.rag.kind import QuestionKind
+from engines.rag.places import places_elsewhere
 from engines.rag.retrieve import Hit
 from engines.rag.sparse import tokenize
+from engines.rag.wording import Wording
 from engines.runtime.errors import WeightsCorruptError
 from engines.runtime.settings import Settings
 from engines.runtime.weights import find_weights, load_card, load_tensors
@@ -34,9 +37,12 @@ class Evidence:
         mean_passage: mean cosine of the best five passages.
         coverage: share of the question's words, weighted by IDF, that the passages hold.
         missing: highest IDF of a word that no passage holds, divided by the largest IDF there is.
-        off_topic: probability that the question is out of scope or small talk.
-        kind: log-odds that questions of this kind are answerable, from the question alone: a
-            price of today or opening hours are not, whatever the passages say.
+        elsewhere: 1 where the question names a place without rules here of which no passage
+            speaks, otherwise 0.
+        kind: how clearly questions of this kind, with this sentence, are answerable (see kind.py).
+        wording: log-odds of that from its words alone.
+        known: cosine of the nearest known question that the documents answer.
+        unknown: cosine of the nearest known question that they don't answer.
     """
 
     passage: float
@@ -44,11 +50,14 @@ class Evidence:
     mean_passage: float
     coverage: float
     missing: float
-    off_topic: float
+    elsewhere: float
     kind: float
+    wording: float
+    known: float
+    unknown: float
 
     def vector(self) -> NDArray[np.float64]:
-        """All numbers in order, (7,)."""
+        """All numbers in order, (10,)."""
         return np.array(astuple(self), dtype=np.float64)
 
 
@@ -67,17 +76,25 @@ def gather(
     hits: Sequence[Hit],
     *,
     sentence: float,
-    off_topic: float,
     kind: float,
+    wording: float,
+    known: float,
+    unknown: float,
     idf: Mapping[str, float],
 ) -> Evidence:
-    """Measure what the hits hold of a question; words that no document has weigh most."""
+    """Measure what the hits hold of a question, put in the documents' words for things.
+
+    Words that no document has weigh most.
+    """
     words = set(tokenize(question))
     largest = max(idf.values(), default=1.0)
     weights = {word: idf.get(word, largest) for word in words}
     held = {word for hit in hits for word in tokenize(hit.chunk.search_text)}
     total = sum(weights.values())
     missing = [weight for word, weight in weights.items() if word not in held]
+    elsewhere = places_elsewhere(question)
+    if elsewhere:
+        elsewhere -= places_elsewhere(" ".join(hit.chunk.search_text for hit in hits))
     similarities = [hit.score for hit in hits]
     return Evidence(
         passage=max(similarities, default=0.0),
@@ -85,8 +102,11 @@ def gather(
         mean_passage=float(np.mean(similarities)) if similarities else 0.0,
         coverage=1.0 - sum(missing) / total if total else 0.0,
         missing=max(missing, default=0.0) / largest,
-        off_topic=off_topic,
+        elsewhere=float(bool(elsewhere)),
         kind=kind,
+        wording=wording,
+        known=known,
+        unknown=unknown,
     )
 
 
@@ -94,26 +114,35 @@ def gather(
 class AnswerableModel:
     """Say how likely it is that the documents hold an answer.
 
-    Two logistic regressions: one on the question's embedding, whose log-odds are a part of
-    Evidence, and one on Evidence. Fitted by `python -m engines.rag.fit.calibrate`; the card says
-    how well they do.
+    A logistic regression on Evidence, of which two parts are models themselves: what kind of
+    question it is by its meaning and by its words. Fitted by
+    `python -m engines.rag.fit.calibrate`; the card says how well they do.
 
     Attributes:
-        weight: (7,), for Evidence. kind_weight: (width,), for the embedding.
+        weight: (10,), for Evidence.
+        unanswerable: embeddings of questions that the documents don't answer, (N, width).
         threshold: below this probability a question is refused.
     """
 
     weight: NDArray[np.float64]
     bias: float
-    kind_weight: NDArray[np.float64]
-    kind_bias: float
+    kind: QuestionKind
+    wording: Wording
+    unanswerable: NDArray[np.float32]
     threshold: float
 
     @classmethod
     def open(cls, width: int) -> AnswerableModel:
         """Return a model that refuses nothing, for measuring before one is fitted."""
         features = len(Evidence.__dataclass_fields__)
-        return cls(np.zeros(features), 0.0, np.zeros(width), 0.0, 0.0)
+        return cls(
+            weight=np.zeros(features),
+            bias=0.0,
+            kind=QuestionKind.open(width),
+            wording=Wording({}, 0.0),
+            unanswerable=np.zeros((0, width), np.float32),
+            threshold=0.0,
+        )
 
     @classmethod
     def load(cls, settings: Settings) -> AnswerableModel:
@@ -129,21 +158,30 @@ class AnswerableModel:
         try:
             weight = tensors["weight"].double().numpy()
             bias = float(tensors["bias"])
-            kind_weight = tensors["kind_weight"].double().numpy()
-            kind_bias = float(tensors["kind_bias"])
+            kind = QuestionKind(
+                vectors=tensors["kind_vectors"].float().numpy(),
+                weights=tensors["kind_weights"].double().numpy(),
+                bias=float(tensors["kind_bias"]),
+                gamma=float(tensors["kind_gamma"]),
+            )
+            unanswerable = tensors["unanswerable"].float().numpy()
+            wording = Wording.load(Path(source.path).parent)
             threshold = float((card.raw if card else {})["inference"]["threshold"])
-            if weight.shape != (expected,):
+            if weight.shape != (expected,) or kind.vectors.shape != (
+                len(kind.weights),
+                2 * unanswerable.shape[1],
+            ):
                 raise ValueError("other features")
-        except (KeyError, TypeError, ValueError) as error:
+        except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise WeightsCorruptError(
                 "The checkpoint that tells answerable questions does not fit this version.",
                 "Restore checkpoints/answerable with git, or fit it again.",
             ) from error
-        return cls(weight, bias, kind_weight, kind_bias, threshold)
+        return cls(weight, bias, kind, wording, unanswerable, threshold)
 
-    def kind(self, vector: NDArray[np.float32]) -> float:
-        """Log-odds that questions like this one, embedded as (width,), are answerable."""
-        return float(vector.astype(np.float64) @ self.kind_weight + self.kind_bias)
+    def unknown(self, vector: NDArray[np.float32]) -> float:
+        """Cosine of the nearest question that the documents don't answer; 0 without any."""
+        return float((self.unanswerable @ vector).max()) if len(self.unanswerable) else 0.0
 
     def bar(self, *, is_danger_known: bool) -> float:
         """Return the probability from which a question is answered.

@@ -16,10 +16,10 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from engines.rag.chunking import Chunk, chunk_document, deduplicate
-from engines.rag.dense import DenseEncoder
 from engines.rag.documents import Document
 from engines.rag.store import VectorStore
 from engines.rag.store_faiss import FaissStore
+from engines.runtime.text_encoder import DenseEncoder
 
 log = logging.getLogger(__name__)
 

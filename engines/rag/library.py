@@ -7,21 +7,22 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.rag import compose
 from engines.rag.chunking import Chunk
-from engines.rag.dense import DenseEncoder
 from engines.rag.documents import Document, load_documents
 from engines.rag.evidence import AnswerableModel, inverse_document_frequency
 from engines.rag.grounding import GroundingChecker
 from engines.rag.index import build_or_load, update
 from engines.rag.intent import IntentClassifier, IntentGuess
-from engines.rag.local_rules import documents_from_rules
+from engines.rag.known_questions import KnownQuestions, read_known_questions
+from engines.rag.local_rules import documents_from_rules, guides_of_rule
 from engines.rag.rerank import Reranker
-from engines.rag.retrieve import Candidate, Hit, RetrievalConfig, Retriever
+from engines.rag.retrieve import Hit, RetrievalConfig, Retrieved, Retriever
 from engines.rag.sparse import tokenize
 from engines.rag.spelling import Speller
 from engines.rag.store import VectorStore
@@ -30,20 +31,14 @@ from engines.rag.vectors import SentenceVectors
 from engines.runtime.device import Placement
 from engines.runtime.errors import WeightsMissingError
 from engines.runtime.settings import Settings
+from engines.runtime.text_encoder import DenseEncoder, open_encoder
 from engines.runtime.weights import find_weights
 
 Floats = NDArray[np.float32]
 
 # Sizes of a passage: see checkpoints/answerable/card.json for what was tried.
 TARGET_TOKENS, OVERLAP_TOKENS = 200, 40
-BGE_PROMPT = "Represent this sentence for searching relevant passages: "
 DISPOSAL_INTENTS = ("disposal", "hazard")
-DANGER_WORDS = frozenset(
-    tokenize(
-        "safe unsafe safely danger dangerous burn burnt fire flame explode poison poisonous toxic "
-        "fumes smoke smoking hiss leak leaking swollen bulging swallow swallowed hurt cut injured"
-    )
-)
 DISPOSAL_WORDS = frozenset(
     tokenize("bin trash rubbish garbage dispose throw chuck dump recycle recycling put go goes rid")
 )
@@ -56,6 +51,8 @@ KINDS_OF_INTENT = {
     "knowledge": {"material": 1.0, "climate": 1.0, "policy": 1.0, "faq": 1.0},
 }
 INTENT_WEIGHT = 0.2
+# How much it counts beside the fused score that a document answers questions like this one.
+KNOWN_WEIGHT = 0.8
 SAME_QUESTION = 0.85  # cosine from which a suggestion only repeats what was asked
 _WORD = re.compile(r"[a-z]+")
 
@@ -67,6 +64,7 @@ class Library:
     Attributes:
         documents: by id. places: ids of the places with rules.
         idf: of every stemmed word of the passages.
+        known: questions that the documents answer.
         faq: headings that are questions, with the passage below.
         summaries: the passage "In short" of each document, by the document's id.
         passages: all passages of each document, by the document's id.
@@ -81,21 +79,38 @@ class Library:
     speller: Speller
     synonyms: Synonyms
     idf: Mapping[str, float]
+    known: KnownQuestions
     vectors: SentenceVectors
     checker: GroundingChecker
     faq: tuple[tuple[str, Chunk], ...]
     summaries: Mapping[str, Chunk]
     passages: Mapping[str, tuple[Chunk, ...]]
 
-    def preference(self, guess: IntentGuess) -> Callable[[Chunk], float]:
-        """Say how well the kind of a passage's document fits what the question is about."""
+    def preference(
+        self, guess: IntentGuess, nearness: Mapping[str, float]
+    ) -> Callable[[Chunk], float]:
+        """Say what speaks for a passage's document: its kind and the questions that it answers.
+
+        Args:
+            nearness: how near the nearest known question of each document is.
+        """
         weights: dict[str, float] = {}
         for intent, kinds in KINDS_OF_INTENT.items():
             for kind, weight in kinds.items():
                 share = guess.probabilities.get(intent, 0.0) * weight
                 weights[kind] = weights.get(kind, 0.0) + share
-        weights["upload"] = max(weights.values())  # a person's own document is of every kind
-        return lambda chunk: INTENT_WEIGHT * weights.get(chunk.doc_type, 0.0)
+        # A person's own document is of every kind, and nobody has asked about it before.
+        weights["upload"] = max(weights.values())
+        nearest = max(nearness.values(), default=0.0)
+
+        def weigh(chunk: Chunk) -> float:
+            names = (chunk.document_id, *guides_of_rule(chunk.document_id))
+            near = max((nearness.get(name, 0.0) for name in names), default=0.0)
+            return INTENT_WEIGHT * weights.get(chunk.doc_type, 0.0) + KNOWN_WEIGHT * (
+                nearest if chunk.is_upload else near
+            )
+
+        return weigh
 
     def summaries_of(self, hits: Sequence[Hit]) -> list[Hit]:
         """Add the summary of each document that a hit stands in: it answers most directly."""
@@ -110,35 +125,38 @@ class Library:
         ]
 
     def safety_of(
-        self, query: Floats, hits: Sequence[Hit], candidates: Sequence[Candidate], is_danger: bool
+        self, query: Floats, retrieved: Retrieved, is_danger: bool
     ) -> tuple[compose.Scored, ...]:
         """Find the safety sentences of the hazard document that the question is about.
 
-        It is the hazard document whose passage is nearest, if that is hardly further than the
-        nearest of all; a question that sounds like a danger allows for more.
+        It is the hazard document that ranks best, unless its passages are much further from the
+        question than the nearest of all; a question that sounds like a danger allows for more.
+        Where there is none, guides have warnings too, such as on broken jars, unless a person's own
+        document answers best.
         """
-        best = max((hit.score for hit in hits), default=0.0)
+        best = max((hit.score for hit in retrieved.hits), default=0.0)
         slack = compose.HAZARD_SLACK if is_danger else compose.OTHER_SLACK
-        hazards = [
-            (candidate.dense_score, candidate.chunk_id.split("#")[0])
-            for candidate in candidates
-            if candidate.chunk_id.startswith("hazard/") and candidate.dense_score is not None
-        ]
-        score, document_id = max(hazards, default=(0.0, ""))
-        if not hazards or score < best - slack:
-            if not is_danger or not hits:
-                return ()
-            # Guides have warnings too, such as on broken jars.
-            score, document_id = hits[0].score, hits[0].chunk.document_id
-        sections = [
-            Hit(chunk, score, 0.0, None)
-            for chunk in self.passages.get(document_id, ())
-            if compose.SAFETY_HEADING in chunk.heading
-        ]
-        scored = compose.score_sentences(
-            query, sections, self.vectors, region="generic", places=frozenset()
-        )
-        return tuple(compose.choose(scored, count=compose.MAX_SAFETY))
+        scores: dict[str, float] = {}
+        for candidate in retrieved.candidates:
+            name = candidate.chunk_id.split("#")[0]
+            scores[name] = max(candidate.dense_score or 0.0, scores.get(name, 0.0))
+        names = [name for name in scores if name.startswith("hazard/")][:1]
+        names = [name for name in names if scores[name] >= best - slack]
+        is_own = bool(retrieved.hits) and retrieved.hits[0].chunk.is_upload
+        if is_danger and not is_own:
+            names += list(dict.fromkeys(hit.chunk.document_id for hit in retrieved.hits))
+        for name in names:
+            sections = [
+                Hit(chunk, scores.get(name, 0.0), 0.0, None)
+                for chunk in self.passages.get(name, ())
+                if compose.SAFETY_HEADING in chunk.heading
+            ]
+            scored = compose.score_sentences(
+                query, sections, self.vectors, region="generic", places=frozenset()
+            )
+            if scored:
+                return tuple(compose.choose(scored, count=compose.MAX_SAFETY))
+        return ()
 
     def rule_of(
         self,
@@ -187,18 +205,22 @@ class Library:
 
 
 def read_library(
-    settings: Settings, placement: Placement, answerable: AnswerableModel | None = None
+    settings: Settings,
+    placement: Placement,
+    answerable: AnswerableModel | None = None,
+    known: Sequence[Mapping[str, Any]] | None = None,
 ) -> Library:
     """Read documents and models; encode what is new since the last start.
 
     Args:
         answerable: used instead of the checkpoint where one is being fitted.
+        known: questions used instead of those beside the documents, likewise.
 
     Raises:
         WeightsMissingError, WeightsCorruptError: if a model is not there or damaged.
         InputError: if a document can't be read; it names the file.
     """
-    encoder = open_encoder(settings, placement)
+    encoder = open_encoder(settings.embedding_model, settings, placement)
     documents = load_documents(settings.knowledge_dir) + documents_from_rules(settings.rules_dir)
     store = open_store(settings, documents, encoder)
     chunks = store.chunks
@@ -207,7 +229,12 @@ def read_library(
         passages.setdefault(chunk.document_id, []).append(chunk)
     vectors = SentenceVectors(encoder, settings.cache_dir)
     questions = [(chunk.heading, chunk) for chunk in chunks if chunk.heading.endswith("?")]
-    vectors.prepare([s for chunk in chunks for s in chunk.sentences] + [q for q, _ in questions])
+    asked = read_known_questions(settings.knowledge_dir)
+    vectors.prepare(
+        [s for chunk in chunks for s in chunk.sentences]
+        + [q for q, _ in questions]
+        + [entry["question"] for entry in asked]
+    )
     words = Counter(word for chunk in chunks for word in _WORD.findall(chunk.search_text.lower()))
     synonyms = Synonyms.load(settings.knowledge_dir)
     return Library(
@@ -220,6 +247,7 @@ def read_library(
         speller=Speller(words, known=encoder.words | synonyms.words),
         synonyms=synonyms,
         idf=inverse_document_frequency([chunk.search_text for chunk in chunks]),
+        known=KnownQuestions.of(asked if known is None else known, passages, vectors),
         vectors=vectors,
         checker=GroundingChecker(lambda texts: vectors(texts)),
         faq=tuple(questions),
@@ -252,20 +280,6 @@ def open_store(
     )
     update(server, documents, encoder, **sizes)
     return server
-
-
-def open_encoder(settings: Settings, placement: Placement) -> DenseEncoder:
-    """Open the embedding model that the settings name.
-
-    Raises:
-        WeightsMissingError: if it is not here and may not be downloaded.
-    """
-    name = settings.embedding_model
-    prompt = BGE_PROMPT if "bge" in name.lower() else ""
-    folder = Path(name) if Path(name).is_dir() else None
-    if folder is None and "/" not in name:
-        folder = find_weights(name, settings=settings).path.parent
-    return DenseEncoder(folder or name, device=placement.device, query_prompt=prompt)
 
 
 def open_reranker(settings: Settings, placement: Placement) -> Reranker | None:

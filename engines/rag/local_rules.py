@@ -73,6 +73,14 @@ def documents_from_rules(rules_dir: Path) -> tuple[Document, ...]:
     return tuple(documents)
 
 
+def guides_of_rule(document_id: str) -> tuple[str, ...]:
+    """Return the documents on the item that a place's rule is about; none for other documents."""
+    folder, _, item = document_id.rpartition("/")
+    if not folder.startswith("rules/") or item not in ITEM_PHRASES:
+        return ()
+    return f"guide/{item}", f"faq/faq_{item}"
+
+
 def place_phrase(place: dict[str, Any]) -> str:
     """Name a place inside a sentence; a place that was added later goes by its own name."""
     return PLACE_PHRASES.get(place["id"], str(place["name"]))

@@ -48,7 +48,17 @@ _PLACES = {
     "new zealand|auckland|singapore|hong kong|taiwan|taipei|korea|south korea|seoul|philippines|"
     "manila|thailand|indonesia|malaysia|vietnam|ontario|toronto|ottawa|quebec|montreal|alberta|"
     "calgary|edmonton|manitoba|winnipeg|nova scotia|melbourne|brisbane|perth|adelaide|canberra|"
-    "queensland|tasmania|hobart|osaka|kyoto|yokohama|nagoya|sapporo|fukuoka",
+    "queensland|tasmania|hobart|osaka|kyoto|yokohama|nagoya|sapporo|fukuoka|iceland|reykjavik|"
+    "kenya|nairobi|dubai|abu dhabi|qatar|doha|saudi arabia|riyadh|nigeria|lagos|ghana|accra|egypt|"
+    "cairo|morocco|casablanca|tunisia|algeria|ethiopia|tanzania|uganda|rwanda|kigali|cape town|"
+    "johannesburg|istanbul|ankara|serbia|belgrade|croatia|zagreb|bulgaria|bucharest|slovakia|"
+    "bratislava|slovenia|ljubljana|estonia|tallinn|latvia|riga|lithuania|vilnius|luxembourg|malta|"
+    "cyprus|israel|tel aviv|jerusalem|iran|tehran|iraq|pakistan|karachi|lahore|bangladesh|dhaka|"
+    "sri lanka|nepal|kathmandu|bangkok|hanoi|cambodia|jakarta|bali|kuala lumpur|beijing|shanghai|"
+    "shenzhen|peru|peruvian|colombia|bogota|ecuador|uruguay|montevideo|venezuela|cuba|havana|"
+    "jamaica|costa rica|panama|guatemala|sao paulo|rio de janeiro|buenos aires|saskatchewan|"
+    "newfoundland|christchurch|antwerp|ghent|gothenburg|malmo|aarhus|salzburg|krakow|lisboa|turin|"
+    "venice|sicily|bangalore|kolkata|chennai|inverness",
 }
 PLACE_ID = {name: place for place, names in _PLACES.items() for name in names.split("|")}
 _PLACE_NAMES = re.compile(
@@ -90,6 +100,12 @@ def region_in(text: str) -> str | None:
     if found == {"us_california", "us_single_stream"}:
         return "us_california"
     return found.pop() or None if len(found) == 1 else None
+
+
+def places_elsewhere(text: str) -> frozenset[str]:
+    """Return the places that a text names and that have no rules here, in small letters."""
+    plain_text = plain(text)
+    return frozenset(plain_text[a:b].lower() for a, b, place in place_spans(text) if not place)
 
 
 def place_spans(text: str) -> list[tuple[int, int, str]]:

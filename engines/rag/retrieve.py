@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.rag.chunking import Chunk
-from engines.rag.dense import DenseEncoder
 from engines.rag.expand import ALPHA, expand_query
 from engines.rag.fusion import (
     DENSE_WEIGHT,
@@ -24,6 +23,7 @@ from engines.rag.fusion import (
 from engines.rag.neighbours import group_neighbours, join
 from engines.rag.rerank import Reranker
 from engines.rag.store import Filter, VectorStore
+from engines.runtime.text_encoder import DenseEncoder
 
 Fusion = Literal["weighted", "rrf", "dense", "bm25"]
 Floats = NDArray[np.float32]

@@ -25,7 +25,8 @@ _TEXTING = {
     "sth": "something", "smth": "something", "gonna": "going to", "wanna": "want to",
     "fone": "phone", "bday": "birthday", "yr": "year", "yrs": "years", "btw": "by the way",
     "abt": "about", "tho": "though", "idk": "I don't know", "wen": "when", "wer": "where",
-    "wher": "where", "shud": "should", "cud": "could", "wud": "would",
+    "wher": "where", "wite": "white", "wach": "watch", "shud": "should",
+    "cud": "could", "wud": "would",
 }  # fmt: skip
 # What people here write most, so a misspelt word is read as one of these.
 _TARGET_WORDS = """
@@ -42,22 +43,42 @@ would
 """
 # Common words that the documents don't have and that are one or two letters from words they have.
 _COMMON_WORDS = """
-apple architecture aunt award bandage bandages battle became beep beeping bell bench bite blind
-boil bolt boost boring born boss brain brave breath brick burger calm camp cannon cash castle chat
-chew chord chuck coach coast color comb compete compose computing concert confirm confused connect
-conversation convert cough course court create crisis crowd cure cute dawn dear debt dentist
-detection director discuss dose drank drone drunk duck dumb east exit expert explain fair fear feet
-flag forgot freedom gain gave generate glow golf grand grape grave guess hall happened hate here
-hero horse host hunt important improve inflation injury jewelry kids king knew knit lack lady lane
-late launch lawyer lego licked link loan location lord loud love lover loyal luck male mate medal
-mental menu mile minister mission mode modem monkey moral movie nice noise nope organise organize
-pain palace pants paving peace pear periodic physics pink pitch planet plot poet poor praise pray
-president previous pride prime prince prize purse race react recommend repeat respect ride rush
-sail scam scarf scream senior series shall shame shirt shot shout sick silence skill sleep snake
-snow soldier soul specs spell spelling spin stable steak steal steep stink stinks storm story
-strange style support swim tail talk tarp task taxi team teen tent text thought thrash tidy tonight
-tour tower tradition trunk tune twin universe verb wage wake wedding wife wing wish witch woman
-worse wrote yeah yogurt
+apple architecture armchair attic aunt award bandage bandages bandaid baskets bathtub battle
+beanbag beard became bedding beep beeping bell bench biscuit bite blanket blind blouse boil bolt
+bonnet boost boring born boss boxes brain brave breath brick brittle brolly bucket buckle bulge
+bumper bungalow burger calm camp candy cannon cash casserole cassette castle ceiling cellar cereal
+chalk charcoal chat chew chimney chord chuck cider clamp clippings coach coast cobweb color comb
+compete compose computing concert confirm confused conker connect conversation convert cooler
+cordless cough course court couscous cradle crate crayon create crisis crowd cupboard cure curtain
+cute cutlery dawn dear debt decorator dentist detection detox dinghy director discuss doormat dose
+drank drawer dresser drill drone drunk duck dumb dumbbell duvet earbuds earring east exit expert
+explain fabric fair faucet fear feet fender fiddle flag flannel flask flatmate fleece flour flush
+forgot freedom fridge fuse fuzzy gain garage gate gave gazebo generate ginger gloss glove glow golf
+gran grand grandad granddad grandma grandpa granny grape grave gravel grease greasy grill guess
+gutter hairbrush hairspray hall hammer hamper hamster handbag hanger happened hate headset hedge
+helmet here hero hinge hoarder horse hose host hunt important improve incense inflation inject
+injected injects injury insulin ironing jewelry jogger juice kettle keyring kids king knew knife
+knit knitted lace lack ladder lady lager landlord lane latch late launch lawn lawyer leaflet lego
+lemonade licked link lipstick loan location loft lord loud love lover loyal luck lunchbox makeup
+male manure marker mascara mash mate mayo medal mental menu microwave mildew mile mince minister
+mission mixer mode modem monkey moral mousse movie mower mucky muddy mush mushy nan nana nappy
+needlework nice noise nope nugget oats ointment onesie organise organize paddling padlock pain
+palace pan pants parcel pasta patio paving peace pear peel pellets pepper perfume periodic physics
+pickle pillow pink pint pints pipe pitch placemat planet plank plaster plimsolls plot plug plumber
+poet polish poor porridge pouch powder praise pray president previous pride prime prince prize
+prosecco puddle pump puppy purse quilt rabbit race rafters razor react recliner recommend repeat
+respect rice ride roast roof rope rug rush rusty sail salad salt sander sandpaper sauce saucer scam
+scarf scissors scraper scream screw seatbelt senior series settee shall shame shampoo shears sheet
+shirt shot shout shredder sick silence sink skill skirt skirting skis slate sleep sleeve slimy
+slippers snack snake snow soap soda soggy soldier soul spade spanner spatula specs spell spelling
+spin sponge spoon spray squash squidgy stable steak steal steep stew sticker stink stinks stool
+storm story stove strainer strange strap style suitcase support sweater swim swing tail talk tarmac
+tarp tarpaulin task tatty taxi team teapot teddy teen tent text thermos thought thrash thread tidy
+tights tile timer tinsel toffee toilet tongs tonight torch tour tower toy tradition tray treadmill
+trolley trowel trunk tub tumbler tune turf turps tweezers twin umbrella universe utensil vac valve
+varnish vase velvet verb vest vinegar vodka wage wake wallet wallpaper wardrobe webcam wedding
+whisk whisky whistle wick wife wig winch wine wing wipe wish witch wok woman wool woolen woollen
+woolly wormeries wormery worse wrench wrote yarn yeah yoghurt yogurt zip zipper
 """
 _TARGET_COUNT = 60
 # Two edits between words that begin alike are a typo ("recyleing"), else chance: "bullets" and

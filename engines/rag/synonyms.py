@@ -64,3 +64,9 @@ class Synonyms:
         known = question.lower()
         added = [words for words in dict.fromkeys(found) if words not in known]
         return f"{question} ({', '.join(added)})" if added else question
+
+    def replace(self, question: str) -> str:
+        """Return the question with the documents' words for its things in their place."""
+        if not self._words:
+            return question
+        return self._pattern.sub(lambda found: self._words[found[1].lower()], question)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from engines.rag.dense import DenseEncoder
+from engines.runtime.text_encoder import DenseEncoder
 
 log = logging.getLogger(__name__)
 

@@ -24,13 +24,13 @@ import numpy as np
 from tqdm import tqdm
 
 from engines.rag.chunking import Chunk
-from engines.rag.dense import DenseEncoder
 from engines.rag.metrics import ndcg, recall, reciprocal_rank
 from engines.rag.rerank import Reranker
 from engines.rag.retrieve import RetrievalConfig, Retriever
 from engines.rag.sparse import tokenize
 from engines.rag.store_faiss import FaissStore
 from engines.runtime.errors import InputError, ReleafError
+from engines.runtime.text_encoder import DenseEncoder
 from engines.runtime.timing import LatencyWindow
 
 LAYOUT = "A BEIR folder has corpus.jsonl, queries.jsonl and qrels/test.tsv or qrels.tsv."
@@ -197,14 +197,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         data = read_beir(arguments.beir, arguments.split)
         # Here, not above: a broken file is said at once, models take seconds to load.
-        from engines.rag.library import open_encoder
         from engines.runtime.device import choose_placement, limit_threads
         from engines.runtime.settings import load_settings
+        from engines.runtime.text_encoder import open_encoder
 
         settings = load_settings()
         limit_threads(settings.cpu_threads)
         placement = choose_placement(settings)
-        encoder = open_encoder(settings, placement)
+        encoder = open_encoder(settings.embedding_model, settings, placement)
         reranker = _open_reranker(settings, placement)
         scores = evaluate(data, encoder, reranker)
     except ReleafError as error:

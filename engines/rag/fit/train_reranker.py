@@ -24,20 +24,20 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from engines.rag.ask import read_questions
 from engines.rag.chunking import Chunk
 from engines.rag.documents import load_documents
 from engines.rag.index import build_or_load
-from engines.rag.library import OVERLAP_TOKENS, TARGET_TOKENS, open_encoder
+from engines.rag.known_questions import read_known_questions
+from engines.rag.library import OVERLAP_TOKENS, TARGET_TOKENS
 from engines.rag.local_rules import documents_from_rules
 from engines.rag.retrieve import RetrievalConfig, Retriever
 from engines.runtime.device import choose_placement
 from engines.runtime.fit import FitConfig, Run, SampleKey
 from engines.runtime.settings import load_settings
+from engines.runtime.text_encoder import open_encoder
 from engines.runtime.torchvision_compat import ensure_torchvision
 from engines.runtime.weights import find_weights
 
-HERE = Path(__file__).parent
 DEV_SHARE = 0.1
 NEGATIVES = 5
 POOL = 30  # negatives are drawn from this many best candidates
@@ -171,7 +171,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     tokenizer: Any = AutoTokenizer.from_pretrained(folder)
     torch.manual_seed(0)  # the head starts at random
     model: Any = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=1)
-    encoder = open_encoder(settings, choose_placement(settings))
+    encoder = open_encoder(settings.embedding_model, settings, choose_placement(settings))
     documents = load_documents(settings.knowledge_dir) + documents_from_rules(settings.rules_dir)
     store = build_or_load(
         documents,
@@ -181,7 +181,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         overlap_tokens=OVERLAP_TOKENS,
     )
     groups = make_groups(
-        read_questions(HERE / "questions.jsonl"),
+        read_known_questions(settings.knowledge_dir),
         Retriever(store, encoder, None, RetrievalConfig()),
     )
     training = [group for group in groups if not group.is_dev]

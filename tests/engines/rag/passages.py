@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.rag.chunking import Chunk
-from engines.rag.dense import DenseEncoder
 from engines.runtime.settings import Settings
+from engines.runtime.text_encoder import DenseEncoder
 from engines.runtime.torchvision_compat import ensure_torchvision
 from engines.runtime.weights import find_weights
 
@@ -75,10 +75,10 @@ def save_small_cross_encoder(folder: Path, *, labels: int = 1) -> Path:
         num_hidden_layers=2,
         num_attention_heads=2,
         intermediate_size=64,
-        num_labels=labels,
         # Wide enough that the drawn scores differ.
         initializer_range=0.3,
     )
+    config.num_labels = labels
     BertForSequenceClassification(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

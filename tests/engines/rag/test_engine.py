@@ -55,6 +55,30 @@ def test_the_danger_comes_first(engine: RagEngine) -> None:
     assert answer.citations[0].document_id.startswith("hazard/")
 
 
+@pytest.mark.parametrize(
+    ("question", "document"),
+    [
+        pytest.param("empty hairspray tin, do i pierce it", "hazard/aerosol_cans", id="spray"),
+        pytest.param("half used tins of emulsion in the shed", "hazard/paint", id="paint"),
+        pytest.param(
+            "where do altbatterien go in germany", "alkaline_and_household", id="local word"
+        ),
+        pytest.param("my phone's back is bulging", "batter", id="guide ranks first"),
+        pytest.param(
+            "small camping stove canister can it be recycled as metal",
+            "hazard/propane_and_camping_gas",
+            id="not the nearest word",
+        ),
+    ],
+)
+def test_the_warning_is_that_of_the_thing_in_question(
+    engine: RagEngine, question: str, document: str
+) -> None:
+    answer = ask(engine, question)
+    assert answer.sentences[0].is_safety
+    assert document in answer.citations[0].document_id
+
+
 def test_the_answer_follows_the_chosen_place(engine: RagEngine) -> None:
     german = ask(engine, "where does a glass jar go", "germany").text
     english = ask(engine, "where does a glass jar go", "uk_england").text

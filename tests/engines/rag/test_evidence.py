@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from engines.rag.chunking import Chunk
@@ -26,7 +28,9 @@ def hit(text: str, score: float, document: str = "guide/glass_jar", item: str = 
 
 def measure(question: str, *hits: Hit) -> Evidence:
     idf = inverse_document_frequency([h.chunk.search_text for h in hits])
-    return gather(question, hits, sentence=0.5, off_topic=0.1, kind=0.0, idf=idf)
+    return gather(
+        question, hits, sentence=0.5, kind=0.0, wording=0.0, known=0.5, unknown=0.1, idf=idf
+    )
 
 
 def test_idf_is_the_formula_of_the_specification() -> None:
@@ -44,7 +48,9 @@ def test_words_that_no_passage_holds_lower_the_coverage() -> None:
 
 
 def test_without_hits_there_is_no_evidence() -> None:
-    evidence = gather("jar", (), sentence=0.0, off_topic=0.0, kind=0.0, idf={})
+    evidence = gather(
+        "jar", (), sentence=0.0, kind=0.0, wording=0.0, known=0.0, unknown=0.0, idf={}
+    )
     assert (evidence.passage, evidence.mean_passage, evidence.coverage) == (0.0, 0.0, 0.0)
     assert confidence_of((), 0.99).level == "low"
 
@@ -52,6 +58,29 @@ def test_without_hits_there_is_no_evidence() -> None:
 def test_an_open_model_refuses_nothing() -> None:
     model = AnswerableModel.open(4)
     assert model.probability(measure("zeppelin", hit("Rinse.", 0.1))) >= model.threshold
+
+
+@pytest.mark.parametrize(
+    ("question", "passage", "elsewhere"),
+    [
+        pytest.param("bin for jars in Oslo?", "Jars go in the glass bin.", 1.0, id="unheld place"),
+        pytest.param("bin for jars in Oslo?", "In Oslo jars go there.", 0.0, id="held place"),
+        pytest.param("bin for jars in Berlin?", "Jars go there.", 0.0, id="place with rules"),
+        pytest.param("bin for jars?", "Jars go in the glass bin.", 0.0, id="no place"),
+    ],
+)
+def test_a_place_of_which_no_passage_speaks_is_noticed(
+    question: str, passage: str, elsewhere: float
+) -> None:
+    assert measure(question, hit(passage, 0.5)).elsewhere == elsewhere
+
+
+def test_the_nearest_unanswerable_question_counts() -> None:
+    model = replace(
+        AnswerableModel.open(2), unanswerable=np.array([[1, 0], [0.6, 0.8]], np.float32)
+    )
+    assert model.unknown(np.array([0, 1], np.float32)) == pytest.approx(0.8)
+    assert AnswerableModel.open(2).unknown(np.array([0, 1], np.float32)) == 0.0
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from engines.rag.chunking import split_sentences
 from engines.rag.claims import claims_of, stem
-from engines.rag.dense import DenseEncoder
 from engines.rag.documents import load_documents
 from engines.rag.grounding import GroundingChecker, highlight_spans, problem
 from engines.runtime.settings import Settings
+from engines.runtime.text_encoder import DenseEncoder
 from engines.runtime.weights import find_weights
 
 VAPE = (

@@ -14,11 +14,11 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from engines.rag.chunking import chunk_document
-from engines.rag.dense import DenseEncoder
 from engines.rag.documents import Document
 from engines.rag.index import VECTORS_FILE, build_or_load, cache_file, update
 from engines.rag.store_faiss import FaissStore
 from engines.rag.store_qdrant import QdrantStore
+from engines.runtime.text_encoder import DenseEncoder
 from tests.engines.rag.passages import real_encoder
 
 SIZES = {"target_tokens": 60, "overlap_tokens": 10}

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from engines.rag.dense import DenseEncoder
 from engines.rag.fit.train_intent import load_questions, measure
 from engines.rag.intent import CHECKPOINT, INTENTS, IntentClassifier, intent_by_rule
 from engines.runtime.errors import WeightsCorruptError, WeightsMissingError
 from engines.runtime.settings import Settings
+from engines.runtime.text_encoder import DenseEncoder
 from engines.runtime.weights import find_weights, load_card
 
 
@@ -185,7 +185,7 @@ def encoder() -> DenseEncoder:
         ("Which bin takes a biscuit tin?", "disposal"),
         ("old lampshade where to", "disposal"),
         ("what do i do w a swollen tablet battery", "hazard"),
-        ("there is broken glass in my sink", "hazard"),
+        ("i cut my hand on broken glass", "hazard"),
         ("What can I craft from cereal boxes?", "reuse"),
         ("Why is recycling aluminium worth it?", "knowledge"),
         ("who programmed you", "about_app"),

@@ -199,7 +199,7 @@ def test_every_correction_is_reported_once_in_order(speller: Speller) -> None:
 
 
 def test_of_equally_near_words_the_most_frequent_is_taken_and_the_nearer_before_it() -> None:
-    speller = Speller({"crate": 2, "crane": 9, "cranium": 1, "craniums": 50})
+    speller = Speller({"crape": 2, "crane": 9, "cranium": 1, "craniums": 50})
     assert speller.correct("crafe")[0] == "crane"
     assert Speller({"jarring": 1, "jarredly": 99}).correct("jarrimg")[0] == "jarring"
 

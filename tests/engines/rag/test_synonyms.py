@@ -27,6 +27,13 @@ def test_everyday_words_bring_the_documents_words(question: str, widened: str) -
     assert Synonyms(WORDS).widen(question) == widened
 
 
+def test_everyday_words_give_way_to_the_documents_words() -> None:
+    assert Synonyms(WORDS).replace("tin foil on old Tellys?") == (
+        "aluminium foil on old television?"
+    )
+    assert Synonyms({}).replace("old telly") == "old telly"
+
+
 def test_without_a_file_nothing_is_added(tmp_path: Path) -> None:
     assert Synonyms.load(tmp_path).widen("old telly") == "old telly"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.runtime.device import Placement
 from engines.runtime.errors import WeightsCorruptError, WeightsMissingError
+from engines.runtime.settings import Settings
+from engines.runtime.weights import find_weights
 
 if TYPE_CHECKING:
     import torch
@@ -105,6 +109,34 @@ class DenseEncoder:
             found.update(f"{name} {tuple(tensor.shape)}".encode())
             found.update(tensor.flatten()[:_SAMPLED].float().cpu().numpy().tobytes())
         return found.hexdigest()[:12]
+
+
+# Engines that use the same model share one copy; it goes when the last of them lets go of it.
+_open: weakref.WeakValueDictionary[tuple[str, str], DenseEncoder]
+_open = weakref.WeakValueDictionary()
+_open_lock = threading.Lock()
+
+
+def open_encoder(name: str, settings: Settings, placement: Placement) -> DenseEncoder:
+    """Open an encoder by a known name of weights, a folder, or a repository on the Hub.
+
+    Engines that ask for the same one get the same object. The BGE models get their prompt.
+
+    Raises:
+        WeightsMissingError: if it is not here and may not be downloaded.
+        WeightsCorruptError: if it is here and can't be read.
+    """
+    folder: Path | str = Path(name) if Path(name).is_dir() else name
+    if isinstance(folder, str) and "/" not in folder:
+        folder = find_weights(folder, settings=settings).path.parent
+    prompt = BGE_QUERY_PROMPT if "bge" in name.lower() else ""
+    key = (str(folder), str(placement.device))
+    with _open_lock:
+        encoder = _open.get(key)
+        if encoder is None:
+            encoder = DenseEncoder(folder, device=placement.device, query_prompt=prompt)
+            _open[key] = encoder
+        return encoder
 
 
 def _load(folder: Path | str, device: torch.device | str) -> Any:

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.rag.dense import BGE_QUERY_PROMPT, DenseEncoder
 from engines.runtime.errors import WeightsCorruptError, WeightsMissingError
 from engines.runtime.settings import Settings
+from engines.runtime.text_encoder import BGE_QUERY_PROMPT, DenseEncoder
 from engines.runtime.weights import find_weights
 from tests.engines.rag.passages import real_encoder
 
