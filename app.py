@@ -22,6 +22,7 @@ ENGINES = (
     ("waste", "engines.waste.engine", "WasteEngine"),
     ("rag", "engines.rag.engine", "RagEngine"),
     ("llm", "engines.llm.model", "LanguageModel"),
+    ("upcycle", "engines.upcycle.engine", "UpcycleEngine"),
 )
 
 

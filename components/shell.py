@@ -23,6 +23,8 @@ PURPOSE = "Show a thing or ask about it, and learn which bin it belongs in."
 DISCLAIMER = "A demonstration, not a certified sorting or mobility aid."
 WEB_DIR = REPO_ROOT / "assets" / "web"
 ICON_PATH = WEB_DIR / "icon.svg"
+SHEETS = ("app.css", "upcycle.css")
+SCRIPTS = ("app.js", "upcycle.js")
 
 FOOTER_BUSY_S = 3.0
 FOOTER_SETTLED_S = 20.0
@@ -50,6 +52,7 @@ class TabSpec:
 TABS = (
     TabSpec("Waste", "waste", "components.waste_tab"),
     TabSpec("Ask", "ask", "components.chat_tab"),
+    TabSpec("Upcycle", "upcycle", "components.upcycle_tab"),
     TabSpec("System", "system", "components.system_tab"),
 )
 
@@ -80,7 +83,7 @@ def build_app(context: AppContext) -> gr.Blocks:
 
 def page_head() -> str:
     """Write what belongs in the page's <head>: meta data, styles and the page's own script."""
-    script = (WEB_DIR / "app.js").read_text(encoding="utf-8")
+    script = "\n".join((WEB_DIR / name).read_text(encoding="utf-8") for name in SCRIPTS)
     return (
         '<meta name="theme-color" content="#f6f8f5">'
         f'<meta name="description" content="{escape(PURPOSE)}">'
@@ -90,13 +93,14 @@ def page_head() -> str:
 
 
 def page_css() -> str:
-    """Write the page's styles: the bins' colours for each appearance, then app.css."""
+    """Write the page's styles: the bins' colours for each appearance, then the sheets."""
     variables = (
         f":root {{ {bin_variables('light')} }}\n"
         f":root body.dark {{ {bin_variables('dark')} }}\n"
         f":root[data-appearance='contrast'] body.dark {{ {bin_variables('contrast')} }}\n"
     )
-    return variables + (WEB_DIR / "app.css").read_text(encoding="utf-8")
+    sheets = [(WEB_DIR / name).read_text(encoding="utf-8") for name in SHEETS]
+    return variables + "\n".join(sheets)
 
 
 def launch_options(context: AppContext) -> dict[str, Any]:
@@ -169,7 +173,7 @@ def is_settled(statuses: tuple[EngineStatus, ...]) -> bool:
 def _build_tabs(context: AppContext) -> None:
     present = [spec for spec in TABS if importlib.util.find_spec(spec.module) is not None]
     timers: dict[str, gr.Timer] = {}
-    with gr.Tabs(elem_id="tabs") as tabs:
+    with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
         for spec in present:
             with gr.Tab(spec.label, id=spec.id, elem_id=f"tab-{spec.id}"):
                 timer = importlib.import_module(spec.module).build(context)

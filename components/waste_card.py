@@ -67,9 +67,20 @@ def answer_card(
         f'{escape(rule.bin_name)}</p><p class="answer-colour">Colour: '
         f"{escape(rule.bin_color_name)}</p></div>{_kind(rule)}</div>"
         f"<h3>First</h3><ol class='answer-steps'>{steps}</ol>{note}{careful}"
+        f"{_upcycle(item.id, made_of, rule)}"
         f'<p class="answer-source">{escape(rule.place_name)}: {escape(rule.authority)}. '
         f"{escape(rule.last_word)}</p>"
         f"{_bars(found) if chosen is None else ''}</section>"
+    )
+
+
+def _upcycle(item: str, material: str, rule: Rule) -> str:
+    """Offer to take the thing over to the Upcycle tab, unless it is dangerous."""
+    if rule.bin_kind == "hazardous":
+        return ""
+    return (
+        f'<p><button type="button" class="action" data-go="take:{escape(item)}/{escape(material)}">'
+        "What can I make of it?</button></p>"
     )
 
 

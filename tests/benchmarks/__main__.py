@@ -33,6 +33,7 @@ from engines.runtime.settings import Settings
 from engines.waste.engine import WasteEngine
 from engines.waste.images import open_picture
 from tests.benchmarks.chat import chat_rows, size_rows
+from tests.benchmarks.upcycle import upcycle_rows
 
 REPO = Path(__file__).resolve().parents[2]
 ROUNDS = 40
@@ -204,6 +205,9 @@ def main() -> int:
     if sys.argv[1:] == ["chat"]:
         print(json.dumps(chat_rows(open_picture(photo, max_pixels=50_000_000))))
         return 0
+    if sys.argv[1:] == ["upcycle"]:
+        print(json.dumps(upcycle_rows()))
+        return 0
     if sys.argv[1:]:
         print(two_callers_ms(is_in_lane=sys.argv[1] == "lane"))
         return 0
@@ -214,11 +218,12 @@ def main() -> int:
     rows += classify_rows(engine, photo) + lane_rows()
     rows += [Row(*measured) for measured in size_rows()]
     # In a process of its own, as the app is: teams of threads left from above would slow it.
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks", "chat"],
-        cwd=REPO, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    rows += [Row(*measured) for measured in json.loads(done.stdout.splitlines()[-1])]
+    for part in ("chat", "upcycle"):
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.benchmarks", part],
+            cwd=REPO, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        rows += [Row(*measured) for measured in json.loads(done.stdout.splitlines()[-1])]
     print(f"{engine.placement.reason} Photo: {photo.name}, {size}.\n")
     print(f"{'what':<42}{'value':>9} {'':<6}{'bound':>7}  remark")
     for row in rows:

@@ -1,0 +1,132 @@
+// The Upcycle tab: buttons and points of the graph act, projects are printed, links are copied.
+(() => {
+  "use strict";
+  if (window.releafUpcycle) return;
+
+  const byId = (id) => document.getElementById(id);
+  const PATIENCE_MS = 5000;
+  let last = "";
+  let opener = "";
+  let count = 0;
+
+  // Waits until what the last action asked for is drawn.
+  function whenThere(find, act, since = performance.now()) {
+    const part = find();
+    if (part) act(part);
+    else if (performance.now() - since < PATIENCE_MS) {
+      setTimeout(() => whenThere(find, act, since), 40);
+    }
+  }
+
+  function openTab(id) {
+    whenThere(() => byId(`tab-${id}-button`), (tab) => tab.click());
+  }
+
+  function openView(label) {
+    const tabs = [...document.querySelectorAll('#upcycle-views [role="tab"]')];
+    tabs.find((tab) => tab.textContent.trim().toLowerCase() === label)?.click();
+  }
+
+  // Hands an action to the server by way of a hidden field; the number makes each one a change.
+  // The field is drawn when the tab is first opened.
+  function go(action) {
+    last = action;
+    const find = () => document.querySelector("#upcycle-action :is(textarea, input)");
+    whenThere(find, (field) => {
+      field.value = `${(count += 1)} ${action}`;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    });
+  }
+
+  // After an action the focus goes where its outcome stands.
+  function arrive() {
+    const [kind, rest] = [last.split(":")[0], last.slice(last.indexOf(":") + 1)];
+    last = "";
+    if (kind === "project") {
+      opener = rest;
+      const find = () => document.querySelector(`#upcycle-project [data-project="project:${rest}"] h2`);
+      whenThere(find, (heading) => heading.focus());
+    } else if (kind === "back") {
+      const find = () => document.querySelector(`#upcycle-list [data-card="project:${opener}"] button`);
+      whenThere(find, (button) => button.focus());
+    } else if (kind === "relax" || kind === "say") {
+      whenThere(() => byId("upcycle-results"), (heading) => heading.focus());
+    }
+  }
+
+  function copyLink(button) {
+    const address = new URL(button.dataset.copyLink, window.location.href).href;
+    const words = button.textContent;
+    const say = (text) => {
+      button.textContent = text;
+      window.releaf.announce(text);
+      setTimeout(() => (button.textContent = words), 2500);
+    };
+    const failed = () => say("Copy the link below");
+    if (!navigator.clipboard) return failed();
+    navigator.clipboard.writeText(address).then(() => say("Link copied"), failed);
+  }
+
+  // The project alone goes on paper, black on white, whatever the page looks like.
+  function layOutForPrint() {
+    byId("print-sheet")?.remove();
+    const project = document.querySelector("#upcycle-project article.project");
+    if (!project?.offsetParent) return;
+    const sheet = document.createElement("div");
+    sheet.id = "print-sheet";
+    sheet.append(project.cloneNode(true));
+    const reason = document.querySelector("#upcycle-reason section");
+    if (reason) sheet.append(reason.cloneNode(true));
+    document.body.append(sheet);
+  }
+  window.addEventListener("beforeprint", layOutForPrint);
+  window.addEventListener("afterprint", () => byId("print-sheet")?.remove());
+
+  function repair() {
+    for (const plot of document.querySelectorAll("#upcycle-plot .js-plotly-plot")) {
+      // Plotly gives the picture its events once it has drawn it.
+      if (!plot.on || plot.dataset.isWalkable) continue;
+      plot.dataset.isWalkable = "yes";
+      plot.on("plotly_click", (event) => {
+        const node = event.points.map((point) => point.customdata).find(Boolean);
+        if (node) go(`walk:${node}`);
+      });
+    }
+    const frame = document.querySelector('#upcycle-plot [data-testid="plotly"]');
+    if (frame && frame.getAttribute("role") !== "img") {
+      frame.setAttribute("role", "img");
+      frame.setAttribute("aria-label", "The graph around your thing, as in the words below");
+    }
+  }
+
+  document.addEventListener("click", (event) => {
+    const target = event.target instanceof Element ? event.target : null;
+    const button = target?.closest("[data-go], [data-print], [data-save], [data-copy-link], [data-tab]");
+    if (!button) return;
+    if ("print" in button.dataset) window.print();
+    else if ("save" in button.dataset) byId("upcycle-save")?.click();
+    else if ("copyLink" in button.dataset) copyLink(button);
+    else if ("tab" in button.dataset) openView(button.dataset.tab);
+    else {
+      if (button.dataset.go.startsWith("take:")) openTab("upcycle");
+      go(button.dataset.go);
+    }
+  });
+
+  let isPlanned = false;
+  new MutationObserver(() => {
+    if (isPlanned) return;
+    isPlanned = true;
+    requestAnimationFrame(() => {
+      isPlanned = false;
+      repair();
+    });
+  }).observe(document.documentElement, { childList: true, subtree: true });
+
+  const wanted = new URLSearchParams(window.location.search).get("tab");
+  if (wanted && /^[a-z]+$/.test(wanted)) {
+    window.addEventListener("load", () => openTab(wanted));
+  }
+
+  window.releafUpcycle = { arrive };
+})();

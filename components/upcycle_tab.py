@@ -1,0 +1,222 @@
+"""The Upcycle tab: a thing in, projects worth making out, each with the path that explains it."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import gradio as gr
+from gradio.context import Context
+from gradio.events import Dependency
+
+from components.context import AppContext
+from components.shell import announce, plain_html, spoken_text
+from components.upcycle_actions import UpcycleTab
+from components.upcycle_compare import NOTHING_YET
+from components.upcycle_form import ANY, DIFFICULTIES, PLACES, TIMES, Choices, choices_of
+from components.upcycle_show import FORM, OUTPUTS, SIDES
+from components.upcycle_view import EMPTY, problem_html
+from engines.runtime.errors import ReleafError
+from engines.upcycle.knowledge import read_knowledge
+
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+VIEWS = {"Projects": "projects", "Graph": "graph", "Why not?": "why", "Compare": "compare"}
+
+Parts = dict[str, Any]
+
+
+def build(context: AppContext) -> None:
+    """Lay out the tab inside the current Gradio context."""
+    try:
+        knowledge = read_knowledge(context.settings.graph_dir)
+    except ReleafError as error:
+        what = f"Upcycle can't start. {error.what}"
+        plain_html(problem_html(what, error.do), elem_id="upcycle-broken")
+        return
+    tab, choices = UpcycleTab(context, knowledge), choices_of(knowledge)
+    parts: Parts = {
+        "visit": gr.State(None, time_to_live=3600),
+        "view": gr.State("projects"),
+        "said": spoken_text(),
+    }
+    explanation = gr.State(None, time_to_live=3600)
+    # The page's script writes here what a button or a point of the graph asks for.
+    action = gr.Textbox(visible="hidden", show_label=False, elem_id="upcycle-action")
+    save = gr.Button("Save", visible="hidden", elem_id="upcycle-save")
+    download = gr.DownloadButton(visible="hidden", elem_id="upcycle-download")
+    with gr.Column(elem_id="upcycle"):
+        _thing_box(parts, choices)
+        _filter_box(parts, choices)
+        parts["taken"] = _html("", "upcycle-taken", visible=False)
+        correct = _correction_box(parts, choices)
+        with gr.Tabs(elem_id="upcycle-views", overflow_behavior="wrap") as parts["views"]:
+            with gr.Tab("Projects", id="projects"):
+                parts["results"] = _html(EMPTY, "upcycle-list")
+                parts["project"] = _html("", "upcycle-project", visible=False)
+                parts["reason"] = _html("", "upcycle-reason", visible=False)
+            with gr.Tab("Graph", id="graph"):
+                parts["plot"] = gr.Plot(visible=False, show_label=False, elem_id="upcycle-plot")
+                parts["words"] = _html(NOTHING_YET, "upcycle-words")
+            with gr.Tab("Why not?", id="why"):
+                asked, verdict = _why_box(choices)
+                parts["ruled_out"] = _html(NOTHING_YET, "upcycle-ruled-out")
+            with gr.Tab("Compare", id="compare"):
+                parts["comparison"] = _html(NOTHING_YET, "upcycle-comparison")
+    outputs = [parts[name] for name in OUTPUTS]
+    sides = [parts[name] for name in SIDES]
+    visit, said = parts["visit"], parts["said"]
+    form = [parts[name] for name in FORM]
+
+    def settle(done: Dependency) -> None:
+        """Say what happened, then look for reasons and redraw the view that is open."""
+        announce(done, said)
+        done.success(None, js="() => { window.releafUpcycle.arrive(); }")
+        explained = done.success(tab.explain, visit, [explanation, parts["reason"]], **QUIET)
+        explained.success(tab.side, [visit, explanation, parts["view"]], sides, **QUIET)
+
+    acting: dict[str, Any] = {
+        "outputs": outputs,
+        "trigger_mode": "always_last",
+        "show_progress": "minimal",
+        "show_progress_on": parts["results"],
+    }
+    settle(
+        parts["name"].submit(tab.find, [parts["name"], visit, *form], api_name="upcycle", **acting)
+    )
+    acting |= {"api_visibility": "private"}
+    settle(parts["pick"].input(tab.pick, [parts["pick"], visit, *form], **acting))
+    settle(gr.on([part.input for part in form], tab.refine, [visit, *form], **acting))
+    made_of = [parts["materials"], parts["forms"]]
+    settle(correct.click(tab.correct, [*made_of, visit, *form], **acting))
+    settle(action.change(tab.go, [action, visit, *form], **acting))
+
+    judging: dict[str, Any] = {"inputs": [asked, visit], "outputs": [verdict, said], **QUIET}
+    announce(asked.input(tab.why_not, **judging), said)
+    saved = announce(save.click(tab.save, [visit, explanation], [download, said], **QUIET), said)
+    saved.success(None, js="() => { window.releafAsk.press('upcycle-download'); }")
+
+    def open_view(event: gr.SelectData) -> str:
+        return VIEWS.get(str(event.value), "projects")
+
+    opened = parts["views"].select(open_view, None, parts["view"], **QUIET)
+    opened.success(tab.side, [visit, explanation, parts["view"]], sides, **QUIET)
+    if isinstance(Context.block, gr.Tab):
+        Context.block.select(tab.welcome, visit, parts["results"], queue=False, **QUIET)
+    query = gr.Textbox(visible=False, label="Address")
+    by_link = _page().load(
+        tab.open_link,
+        [query, *form],
+        outputs,
+        js="(...given) => [window.location.search, ...given.slice(1)]",
+        **QUIET,
+    )
+    settle(by_link)
+
+
+def _page() -> gr.Blocks:
+    """Return the page that the tab is being built into."""
+    return cast(gr.Blocks, Context.root_block)
+
+
+def _html(value: str, elem_id: str, *, visible: bool = True) -> gr.HTML:
+    return gr.HTML(
+        value, elem_id=elem_id, elem_classes="plain", apply_default_css=False, visible=visible
+    )
+
+
+def _thing_box(parts: Parts, choices: Choices) -> None:
+    """Lay out the two ways to say what there is."""
+    with gr.Row(equal_height=True, elem_id="upcycle-thing"):
+        parts["name"] = gr.Textbox(
+            label="What do you have?",
+            placeholder="For example: old tennis racket",
+            max_lines=1,
+            submit_btn="Find projects",
+            scale=6,
+            min_width=300,
+            elem_id="upcycle-name",
+        )
+        parts["pick"] = gr.Dropdown(
+            choices.items,
+            value=None,
+            label="Or pick a thing",
+            scale=4,
+            min_width=260,
+            elem_id="upcycle-pick",
+        )
+
+
+def _filter_box(parts: Parts, choices: Choices) -> None:
+    """Lay out what narrows the projects down."""
+    with gr.Accordion("Filters", open=False, elem_id="upcycle-filters") as parts["filters"]:
+        with gr.Row():
+            parts["tools"] = gr.Dropdown(
+                choices.tools,
+                value=[],
+                multiselect=True,
+                label="Tools I have",
+                info="Empty means any tool.",
+                elem_id="upcycle-tools",
+            )
+            parts["more"] = gr.Dropdown(
+                choices.items,
+                value=[],
+                multiselect=True,
+                label="Other things at hand",
+                info="Projects for these are shown as well.",
+                elem_id="upcycle-more",
+            )
+        with gr.Row():
+            parts["minutes"] = gr.Radio(TIMES, value=ANY, label="Time", elem_id="upcycle-time")
+            parts["hardest"] = gr.Radio(
+                DIFFICULTIES, value=ANY, label="Difficulty", elem_id="upcycle-difficulty"
+            )
+        with gr.Row():
+            parts["place"] = gr.Radio(PLACES, value=ANY, label="Place", elem_id="upcycle-place")
+            parts["pieces"] = gr.Number(
+                value=None,
+                minimum=0,
+                precision=0,
+                label="How many pieces do you have?",
+                info="Empty means enough.",
+                elem_id="upcycle-pieces",
+            )
+            parts["for_children"] = gr.Checkbox(
+                label="A child of 8 can make it", elem_id="upcycle-children"
+            )
+
+
+def _correction_box(parts: Parts, choices: Choices) -> gr.Button:
+    """Lay out "it is made of ..."; returns the button that takes it."""
+    with gr.Accordion(
+        "Correct what it is", open=False, visible=False, elem_id="upcycle-correction"
+    ) as parts["correction"]:
+        with gr.Row():
+            parts["materials"] = gr.Dropdown(
+                choices.materials,
+                value=[],
+                multiselect=True,
+                label="Made of",
+                info="The main material first.",
+                elem_id="upcycle-materials",
+            )
+            parts["forms"] = gr.Dropdown(
+                choices.forms,
+                value=[],
+                multiselect=True,
+                label="What it is like",
+                elem_id="upcycle-forms",
+            )
+        return gr.Button("Use this", elem_id="upcycle-correct")
+
+
+def _why_box(choices: Choices) -> tuple[gr.Dropdown, gr.HTML]:
+    """Lay out the question "why not?" and its answer."""
+    asked = gr.Dropdown(
+        choices.projects,
+        value=None,
+        label="Why is this project not on the list?",
+        info="Pick a project, or type one and press Enter.",
+        allow_custom_value=True,
+        elem_id="upcycle-why",
+    )
+    return asked, _html("", "upcycle-verdict")

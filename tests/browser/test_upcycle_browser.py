@@ -1,0 +1,328 @@
+"""The Upcycle tab in a real browser: from a thing to a project and the path behind it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.chat_page import spoken_count
+from tests.browser.conftest import Visits
+from tests.browser.test_access_browser import (
+    APPEARANCES,
+    TOO_WIDE,
+    choose_appearance,
+    serious_findings,
+)
+from tests.browser.upcycle_page import (
+    CARDS,
+    PROJECT,
+    card_names,
+    find,
+    here,
+    name_box,
+    open_card,
+    open_upcycle,
+    open_view,
+    press_and_hear,
+    wait_for_graph,
+    wait_until_spoken,
+)
+from tests.browser.waste_page import pick, show, spoken, unfold
+
+PRINTED = """
+() => {
+  window.print = () => {
+    window.dispatchEvent(new Event("beforeprint"));
+    window.printed = document.getElementById("print-sheet").innerText;
+    window.dispatchEvent(new Event("afterprint"));
+  };
+}
+"""
+
+
+@pytest.fixture
+def upcycling(page: Page) -> Page:
+    """Open the Upcycle tab as one visitor at a desk."""
+    open_upcycle(page)
+    return page
+
+
+def test_a_click_on_an_example_gives_ten_cards_best_first(upcycling: Page) -> None:
+    press_and_hear(upcycling, upcycling.get_by_role("button", name="glass jar", exact=True))
+    expect(upcycling.locator(CARDS)).to_have_count(10)
+    card = upcycling.locator(CARDS).first
+    for part in ("Why:", "Tools:", "steps"):
+        expect(card).to_contain_text(part)
+    expect(name_box(upcycling)).to_have_value("glass jar")
+    assert spoken(upcycling)[-1].startswith("10 projects, best first. First: ")
+
+
+def test_a_picked_thing_and_a_typed_one_are_answered(upcycling: Page) -> None:
+    before = spoken_count(upcycling)
+    pick(upcycling, "#upcycle-pick", "Wooden pallet")
+    wait_until_spoken(upcycling, before)
+    expect(upcycling.locator("#upcycle-taken")).to_contain_text("Wooden pallet")
+    find(upcycling, "garden gnome")
+    expect(upcycling.locator("#upcycle-taken")).to_contain_text("New here")
+    expect(upcycling.locator("#upcycle-taken")).to_contain_text("alike")
+    expect(upcycling.locator(CARDS)).to_have_count(10)
+
+
+def test_what_a_text_was_taken_for_can_be_corrected(upcycling: Page) -> None:
+    find(upcycling, "garden gnome")
+    before = card_names(upcycling)
+    unfold(upcycling, "#upcycle-correction")
+    for remove in upcycling.locator("#upcycle-materials .token-remove:not(.remove-all)").all():
+        remove.click()
+    pick(upcycling, "#upcycle-materials", "Wood")
+    upcycling.keyboard.press("Escape")
+    press_and_hear(upcycling, upcycling.locator("#upcycle-correct"))
+    expect(upcycling.locator("#upcycle-taken")).to_contain_text("As you described it.")
+    assert card_names(upcycling) != before
+
+
+def test_filters_narrow_down_to_nothing_and_one_click_relaxes_them(upcycling: Page) -> None:
+    find(upcycling, "glass jar")
+    unfold(upcycling, "#upcycle-filters")
+    press_and_hear(upcycling, upcycling.get_by_label("A child of 8 can make it"))
+    for card in upcycling.locator(CARDS).all():
+        expect(card).to_contain_text("Child of 8")
+    before = spoken_count(upcycling)
+    pick(upcycling, "#upcycle-tools", "Glass or tile drill bit")
+    wait_until_spoken(upcycling, before)
+    upcycling.keyboard.press("Escape")
+    expect(upcycling.locator("#upcycle-list")).to_contain_text("No project fits")
+    expect(upcycling.locator("#upcycle-filters > button")).to_contain_text("2 on")
+    press_and_hear(upcycling, upcycling.get_by_role("button", name="Without the limit on tools"))
+    expect(upcycling.locator(CARDS).first).to_be_visible()
+    expect(upcycling.locator("#upcycle-tools .token")).to_have_count(0)
+    expect(upcycling.get_by_label("A child of 8 can make it")).to_be_checked()
+
+
+def test_a_card_opens_with_steps_and_reasons_and_back_returns_to_it(upcycling: Page) -> None:
+    find(upcycling, "old tennis racket")
+    name = open_card(upcycling, 2)
+    expect(upcycling.locator(f"{PROJECT} h2")).to_be_focused()
+    expect(upcycling.locator(f"{PROJECT} ol.project-steps li").nth(3)).to_be_visible()
+    expect(upcycling.locator(CARDS).first).not_to_be_visible()
+    expect(upcycling.locator("#upcycle-reason")).to_contain_text("no proof")
+    upcycling.get_by_role("button", name="Back to the list").click()
+    expect(upcycling.locator(f"{CARDS} h3 button", has_text=name)).to_be_focused()
+
+
+def test_the_path_is_lit_in_the_picture_and_told_in_words(upcycling: Page) -> None:
+    find(upcycling, "glass jar")
+    name = open_card(upcycling)
+    upcycling.get_by_role("button", name="See the path in the graph").click()
+    graph = wait_for_graph(upcycling)
+    expect(graph.get_by_role("img", name="The graph around your thing")).to_be_visible()
+    words = upcycling.locator("#upcycle-words")
+    expect(words).to_contain_text("The lit path")
+    expect(words.locator(".lit-path button").last).to_have_text(name)
+    words.get_by_role("button", name=f"Open {name}").click()
+    expect(upcycling.locator(f"{PROJECT} h2")).to_be_visible()
+
+
+def test_a_click_on_a_point_or_a_name_walks_on(upcycling: Page) -> None:
+    find(upcycling, "glass jar")
+    open_view(upcycling, "Graph")
+    graph = wait_for_graph(upcycling)
+    expect(here(upcycling)).to_have_text("glass jar")
+    # Columns come one after another: the thing's own point, then its material's.
+    before = spoken_count(upcycling)
+    graph.locator(".points path").nth(1).click(force=True)
+    wait_until_spoken(upcycling, before)
+    expect(here(upcycling)).to_have_text("glass")
+    words = upcycling.locator("#upcycle-words")
+    press_and_hear(upcycling, words.get_by_role("button", name="Back to glass jar"))
+    expect(here(upcycling)).to_have_text("glass jar")
+
+
+def test_a_projects_point_lights_its_path_without_leaving_the_graph(upcycling: Page) -> None:
+    find(upcycling, "glass jar")
+    open_view(upcycling, "Graph")
+    graph = wait_for_graph(upcycling)
+    before = spoken_count(upcycling)
+    graph.locator(".points path").last.click(force=True)
+    wait_until_spoken(upcycling, before)
+    expect(upcycling.locator("#upcycle-words")).to_contain_text("The lit path")
+    expect(graph).to_be_visible()
+
+
+def test_why_not_names_the_safety_rule(upcycling: Page) -> None:
+    find(upcycling, "PET bottle")
+    open_view(upcycling, "Why not?")
+    expect(upcycling.locator("#upcycle-ruled-out")).to_contain_text("Ruled out by safety")
+    before = spoken_count(upcycling)
+    field = upcycling.locator("#upcycle-why input")
+    field.fill("mug for hot coffee")
+    field.press("Enter")
+    wait_until_spoken(upcycling, before)
+    expect(upcycling.locator("#upcycle-verdict")).to_contain_text("ruled out by safety")
+    assert spoken(upcycling)[-1].startswith("Ruled out by safety.")
+
+
+def test_networks_and_baselines_stand_side_by_side(upcycling: Page) -> None:
+    find(upcycling, "glass jar")
+    open_view(upcycling, "Compare")
+    table = upcycling.locator("#upcycle-comparison table.compare").first
+    for name in ("GraphSAGE", "GAT", "Relational network", "Popularity", "Property overlap"):
+        expect(table.get_by_role("columnheader", name=name, exact=True)).to_be_visible()
+    expect(table.locator("tbody tr")).to_have_count(10)
+    expect(upcycling.locator("#upcycle-comparison")).to_contain_text("What GAT listens to")
+    expect(upcycling.locator("#upcycle-comparison .attention li").first).to_contain_text("%")
+
+
+def test_a_shared_link_opens_the_project_for_someone_else(upcycling: Page, visits: Visits) -> None:
+    find(upcycling, "garden gnome")
+    name = open_card(upcycling, 1)
+    address = upcycling.locator(f"{PROJECT} a").get_attribute("href")
+    assert address is not None
+    assert parse_qs(urlsplit(address).query)["item"] == ["garden gnome"]
+    other = visits.open()
+    other.goto(f"{visits.app.url}/{address}")
+    expect(other.get_by_role("tab", name="Upcycle")).to_have_attribute("aria-selected", "true")
+    expect(other.locator(f"{PROJECT} h2")).to_have_text(name)
+    expect(name_box(other)).to_have_value("garden gnome")
+
+
+def test_the_link_is_copied(visits: Visits) -> None:
+    page = visits.open(permissions=("clipboard-read", "clipboard-write"))
+    open_upcycle(page)
+    find(page, "glass jar")
+    open_card(page)
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_role("button", name="Link copied")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith(f"{visits.app.url}/?tab=upcycle&project=")
+
+
+def test_a_project_is_printed_alone_and_saved_as_a_page(upcycling: Page) -> None:
+    find(upcycling, "glass jar")
+    name = open_card(upcycling)
+    step = upcycling.locator(f"{PROJECT} ol.project-steps li").first.inner_text()
+    upcycling.evaluate(PRINTED)
+    upcycling.get_by_role("button", name="Print or save as PDF").click()
+    printed = upcycling.evaluate("window.printed")
+    assert name in printed
+    assert step in printed
+    assert "What do you have?" not in printed
+    expect(upcycling.locator("#print-sheet")).to_have_count(0)
+    with upcycling.expect_download() as download:
+        upcycling.get_by_role("button", name="Save as a page").click()
+    assert download.value.suggested_filename.endswith(".html")
+    saved = Path(download.value.path()).read_text(encoding="utf-8")
+    assert f"<h1>{name}</h1>" in saved
+    assert step in saved
+
+
+def test_a_photo_is_taken_over_from_the_waste_tab(page: Page, example_paths: list[Path]) -> None:
+    page.get_by_text("Upcycle: ready").wait_for(timeout=240_000)
+    photo = next(path for path in example_paths if path.name.startswith("glass_bottle"))
+    show(page, photo)
+    before = spoken_count(page)
+    page.get_by_role("button", name="What can I make of it?").click()
+    expect(page.get_by_role("tab", name="Upcycle")).to_have_attribute("aria-selected", "true")
+    wait_until_spoken(page, before)
+    expect(page.locator("#upcycle-taken h3")).to_have_text("Glass bottle")
+    expect(page.locator(CARDS)).to_have_count(10)
+
+
+def test_a_dangerous_thing_says_where_to_take_it(upcycling: Page) -> None:
+    find(upcycling, "gas cylinder")
+    expect(upcycling.locator("#upcycle-list")).to_contain_text("Make nothing of this")
+    expect(upcycling.locator("#upcycle-list")).to_contain_text("Take it to")
+    expect(upcycling.locator(CARDS)).to_have_count(0)
+
+
+def test_script_in_a_thing_is_shown_and_does_nothing(upcycling: Page) -> None:
+    find(upcycling, '<img src=x onerror="window.hacked=1"> glass jar lid')
+    assert upcycling.evaluate("window.hacked === undefined")
+    expect(upcycling.locator("#upcycle-taken img, #upcycle-list img")).to_have_count(0)
+
+
+def test_a_whole_visit_needs_no_pointer(page: Page) -> None:
+    page.get_by_text("Upcycle: ready").wait_for(timeout=240_000)
+    page.get_by_role("tab", name="Waste").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("tab", name="Upcycle")).to_have_attribute("aria-selected", "true")
+    name_box(page).focus()
+    page.keyboard.type("glass jar")
+    before = spoken_count(page)
+    page.keyboard.press("Enter")
+    wait_until_spoken(page, before)
+    first = page.locator(f"{CARDS} h3 button").first
+    name = card_names(page)[0]
+    first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(f"{PROJECT} h2")).to_be_focused()
+    path = page.get_by_role("button", name="See the path in the graph")
+    path.focus()
+    page.keyboard.press("Enter")
+    step = page.locator("#upcycle-words .lit-path button").nth(1)
+    goal = step.inner_text()
+    step.focus()
+    page.keyboard.press("Enter")
+    expect(here(page)).to_have_text(goal)
+    page.locator("#upcycle-views").get_by_role("tab", name="Graph").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(f"{PROJECT} h2")).to_have_text(name)
+    page.get_by_role("button", name="Back to the list").focus()
+    page.keyboard.press("Enter")
+    expect(first).to_be_focused()
+
+
+@pytest.mark.parametrize("width", [390, 320])
+def test_a_phone_scrolls_down_but_never_sideways(width: int, visits: Visits) -> None:
+    page = visits.open(width=width, height=800)
+    open_upcycle(page)
+    assert page.evaluate(TOO_WIDE) == []
+    find(page, "garden gnome")
+    unfold(page, "#upcycle-filters")
+    unfold(page, "#upcycle-correction")
+    assert page.evaluate(TOO_WIDE) == []
+    open_card(page)
+    page.get_by_role("button", name="See the path in the graph").wait_for()
+    assert page.evaluate(TOO_WIDE) == []
+    views = {
+        "Graph": "#upcycle-plot .points",
+        "Why not?": "#upcycle-ruled-out > *",
+        "Compare": "#upcycle-comparison table",
+    }
+    for view, part in views.items():
+        open_view(page, view)
+        page.locator(part).first.wait_for()
+        assert page.evaluate(TOO_WIDE) == []
+
+
+@pytest.mark.parametrize("appearance", list(APPEARANCES))
+def test_axe_finds_nothing_serious_in_any_state(appearance: str, upcycling: Page) -> None:
+    choose_appearance(upcycling, appearance)
+    findings = serious_findings(upcycling, "empty")
+    find(upcycling, "two broken umbrellas")
+    unfold(upcycling, "#upcycle-filters")
+    unfold(upcycling, "#upcycle-correction")
+    findings += serious_findings(upcycling, "found, all open")
+    open_card(upcycling)
+    upcycling.get_by_role("button", name="See the path in the graph").wait_for()
+    findings += serious_findings(upcycling, "project")
+    open_view(upcycling, "Graph")
+    wait_for_graph(upcycling)
+    upcycling.locator("#upcycle-words summary").click()
+    findings += serious_findings(upcycling, "graph")
+    open_view(upcycling, "Why not?")
+    upcycling.locator("#upcycle-ruled-out .panel, #upcycle-ruled-out p").first.wait_for()
+    findings += serious_findings(upcycling, "why not")
+    open_view(upcycling, "Compare")
+    upcycling.locator("#upcycle-comparison table").first.wait_for()
+    findings += serious_findings(upcycling, "compare")
+    open_view(upcycling, "Projects")
+    find(upcycling, "battery")
+    findings += serious_findings(upcycling, "danger")
+    find(upcycling, "asdf qwer")
+    findings += serious_findings(upcycling, "not understood")
+    assert not findings, "\n".join(findings)
