@@ -24,7 +24,8 @@ from engines.runtime.pool import EnginePool
 if TYPE_CHECKING:
     from engines.llm.model import LanguageModel
     from engines.rag.documents import Document
-    from engines.rag.engine import Found, RagEngine
+    from engines.rag.engine import RagEngine
+    from engines.rag.finding import Found
 
 Parts = list[tuple[AnswerSentence, Sequence[Chunk]]]
 
@@ -38,7 +39,13 @@ PASSAGES_READ, TOKENS_READ = 3, 600
 # An answer has at least this many sentences behind its opening, quoted where the model wrote less.
 MIN_SENTENCES = 2
 MIN_WORDS = 4
-_LEADING_NUMBER = re.compile(r"^(?:\[\d+\]|\d+[.)])\s*")
+# What a small model says before it says something: "[1]", "A:", "The answer to the question is:".
+_LEAD_IN = re.compile(
+    r"^(?:(?:\[\d+\]|\d+[.)]|A:|(?:the )?answer(?: to (?:the|your) question)?(?: is)?:)\s*)+",
+    re.IGNORECASE,
+)
+# Marks at the ends of a sentence, not those around a word in it or for inches.
+_QUOTED = re.compile(r'["“]?([^"“”]+)(?:(?<!\d)["”])?([.!?]?)')
 # A small model likes to talk of what it was given: "The passage is about ...".
 _ABOUT_PASSAGES = re.compile(r"\bpassages?\b|^(?:questions?|answers?)\b", re.IGNORECASE)
 
@@ -161,7 +168,7 @@ class Chat:
 
     def _keep(self, found: Found, sentence: str, parts: Parts) -> int:
         """Add a sentence if the passages support it, else a quotation; return 1 if it changed."""
-        sentence = _LEADING_NUMBER.sub("", sentence)
+        sentence = _without_lead_in(sentence)
         if not _is_statement(sentence):
             return 1
         ((support, chunk),) = self._rag(lambda rag: rag.support(found, [sentence]))
@@ -177,6 +184,15 @@ class Chat:
             if best in shown and best not in said:
                 parts.append((AnswerSentence(best, (), True), (chunk,)))
         return 1
+
+
+def _without_lead_in(sentence: str) -> str:
+    """Take off what only announces a sentence, and quotation marks around it or left over."""
+    text = _LEAD_IN.sub("", sentence)
+    quoted = _QUOTED.fullmatch(text)
+    if quoted:
+        text = quoted[1] + quoted[2]
+    return text if text == sentence else text[:1].upper() + text[1:]
 
 
 def _is_statement(sentence: str) -> bool:

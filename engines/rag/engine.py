@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from engines.rag import compose
-from engines.rag.answers import Answer, AnswerSentence, Confidence, Mode, Trace
+from engines.rag.answers import Answer, AnswerSentence, Mode
 from engines.rag.chunking import Chunk, chunk_document, deduplicate
-from engines.rag.danger import is_dangerous
 from engines.rag.documents import Document
-from engines.rag.evidence import (
-    AnswerableModel,
-    Evidence,
-    confidence_of,
-    gather,
-)
-from engines.rag.follow_up import rewrite_follow_up
+from engines.rag.evidence import AnswerableModel
+from engines.rag.finding import Found, find
 from engines.rag.grounding import Support
 from engines.rag.library import (
     OVERLAP_TOKENS,
@@ -32,11 +21,7 @@ from engines.rag.library import (
     Library,
     read_library,
 )
-from engines.rag.places import region_in
-from engines.rag.question import clean_question, looks_foreign
-from engines.rag.retrieve import Hit, StepTime
 from engines.rag.session import ChatSession
-from engines.rag.store import Filter
 from engines.rag.store_faiss import FaissStore
 from engines.rag.uploads import read_upload
 from engines.runtime.device import Placement
@@ -44,45 +29,12 @@ from engines.runtime.errors import EngineUnavailableError, InputError
 from engines.runtime.health import EngineHealth
 from engines.runtime.settings import Settings
 
-Floats = NDArray[np.float32]
-
 OFF_TOPIC_INTENTS = ("out_of_scope", "small_talk")
 ABOUT = (
     "This chat answers questions on waste, recycling, reuse and sustainability at home from its "
     "documents and shows where each sentence comes from."
 )
 GREETING = "Ask where a thing goes, what is dangerous about it, or what can be made of it."
-
-
-@dataclass(frozen=True)
-class Found:
-    """All that is known about a question before it is answered.
-
-    Attributes:
-        question: cleaned and spelt out; `query` is the same made independent of earlier turns.
-        vector: of what was searched for, (width,).
-        scored: sentences that may be shown, best first.
-        safety: safety sentences of the hazard document in question, best first.
-        rule: what the rules of the chosen place say about the item, in order.
-        probability: how likely the documents hold an answer, in [0, 1].
-    """
-
-    question: str
-    query: str
-    vector: Floats
-    region: str
-    intent: str
-    hits: tuple[Hit, ...]
-    scored: tuple[compose.Scored, ...]
-    safety: tuple[compose.Scored, ...]
-    rule: tuple[compose.Scored, ...]
-    evidence: Evidence
-    probability: float
-    is_answerable: bool
-    is_danger: bool
-    confidence: Confidence
-    trace: Trace
-    started_s: float
 
 
 class RagEngine:
@@ -129,86 +81,7 @@ class RagEngine:
         Raises:
             InputError: if the question is empty, too long or in a language that is not read.
         """
-        library = self._ready()
-        clock = _Clock()
-        with clock.step("understand"):
-            cleaned = clean_question(question)
-            language = looks_foreign(cleaned)
-            if language is not None:
-                raise InputError(
-                    f"This looks like {language}; the documents are in English.",
-                    "Please ask in English.",
-                )
-            spelt, corrections = library.speller.correct(cleaned)
-            rewrite = rewrite_follow_up(spelt, session.turns)
-            place = region_in(rewrite.text) or region
-            searched = library.synonyms.widen(rewrite.text)
-        with clock.step("encode"):
-            query = library.encoder.encode_queries([searched])[0]
-            guess = library.intents.predict(query, rewrite.text)
-            nearness = library.known.nearness(query)
-        regions = ("all",) if place == "generic" else ("all", place)
-        where = Filter(regions=regions)
-        retrieved = library.retriever.search(
-            searched,
-            where=where,
-            extra=session.store,
-            vector=query,
-            preference=library.preference(guess, nearness),
-        )
-        hits = retrieved.hits
-        is_danger = is_dangerous(searched, guess, nearness)
-        with clock.step("sentences"):
-            scored = compose.score_sentences(
-                query,
-                [*hits, *library.summaries_of(hits)],
-                library.vectors,
-                region=place,
-                places=library.places,
-            )
-            best_sentence = max((float(s.vector @ query) for s in scored), default=0.0)
-            evidence = gather(
-                library.synonyms.replace(rewrite.text),
-                hits,
-                sentence=best_sentence,
-                kind=library.answerable.kind.odds(query, scored[0].vector if scored else None),
-                wording=library.answerable.wording.odds(rewrite.text),
-                known=max(nearness.values(), default=0.0),
-                unknown=library.answerable.unknown(query),
-                idf=library.idf,
-            )
-            probability = library.answerable.probability(evidence)
-            safety = library.safety_of(query, retrieved, is_danger)
-            rule = library.rule_of(query, searched, hits, place, guess.intent)
-        bar = library.answerable.bar(is_danger_known=is_danger and bool(safety))
-        is_answerable = bool(scored) and probability >= bar
-        return Found(
-            question=spelt,
-            query=rewrite.text,
-            vector=query,
-            region=place,
-            intent=guess.intent,
-            hits=hits,
-            scored=scored,
-            safety=safety,
-            rule=rule,
-            evidence=evidence,
-            probability=probability,
-            is_answerable=is_answerable,
-            is_danger=is_danger,
-            confidence=confidence_of(hits, probability),
-            trace=Trace(
-                question=question,
-                rewritten=searched,
-                corrections=tuple(corrections),
-                intent=guess.intent,
-                intent_confidence=guess.confidence,
-                region=place,
-                candidates=retrieved.candidates,
-                timings=(*clock.times, *retrieved.timings),
-            ),
-            started_s=clock.started_s,
-        )
+        return find(self._ready(), question, session, region=region)
 
     def opening(self, found: Found) -> list[tuple[AnswerSentence, Sequence[Chunk]]]:
         """Quote what comes first in any answer: the danger, then the rule of the place."""
@@ -335,7 +208,7 @@ class RagEngine:
         """Say how much it searches."""
         library = self._library
         if library is None:
-            return EngineHealth(is_ready=False, detail="No documents are library.")
+            return EngineHealth(is_ready=False, detail="No documents are loaded.")
         written = sum(not name.startswith("rules/") for name in library.documents)
         reranker = "with" if library.retriever.reranker is not None else "without"
         return EngineHealth(
@@ -353,7 +226,7 @@ class RagEngine:
         library = self._library
         if library is None:
             raise EngineUnavailableError(
-                "The chat engine is not library.", "Try again in a few seconds."
+                "The chat engine is not loaded.", "Try again in a few seconds."
             )
         return library
 
@@ -381,17 +254,3 @@ class RagEngine:
             notice=notice,
             latency_ms=(perf_counter() - found.started_s) * 1000,
         )
-
-
-class _Clock:
-    """Note how long each step takes."""
-
-    def __init__(self) -> None:
-        self.started_s = perf_counter()
-        self.times: list[StepTime] = []
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        start_s = perf_counter()
-        yield
-        self.times.append(StepTime(name, (perf_counter() - start_s) * 1000))

@@ -7,6 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engines.rag.places import place_spans
+from engines.rag.subject import (
+    FRAME_WORDS,
+    STATE_WORDS,
+    VERBS,
+    Subject,
+    Token,
+    has_verb,
+    names_something,
+    subject_in,
+    tokens_of,
+    without_capital,
+)
 from engines.rag.words import word_set
 
 OFF_TOPIC = frozenset({"small_talk", "about_app", "out_of_scope"})
@@ -35,52 +47,10 @@ class Rewrite:
     is_follow_up: bool
 
 
-# Words that carry a question but are never what it is about.
-_FRAME = word_set("""
-a an the this that these those some any my your our their his her its i you he she it we they me
-us them who what which when where why how whose whom and or but so if unless because than then
-also too as at by for from in into of off on onto out over to up with without about after before
-under until while during is are was were am be been being do does did done doing has have had
-having can could may might must shall should will would need needs needed want wants let lets
-there here not no yes never ever still just only even very really please ok okay well much many
-more most less long often kind sort sorts type thing things stuff something anything else instead
-again already now today usually actually maybe put puts putting throw throws throwing thrown toss
-chuck recycle recycles recycled recycling recyclable compost composted composting compostable
-dispose disposed disposal bin binned bins trash garbage rubbish waste dump landfill bury burn
-burned burnt flush pour drain wash washed rinse rinsed clean cleaned cleaning empty emptied reuse
-reused reusing repair repaired fix fixed fixing donate donated sell sold give given take takes
-taken taking bring brought return returned keep kept store stored leave left crush crushed flatten
-flattened separate separated sorted sorting remove removed peel cut open opened get gets getting
-got rid go goes going gone happen happens happened make makes made making turn use used using work
-works mean means become becomes come comes belong belongs know find tell show explain say says
-wrap wrapped tape taped handle collect collected accept accepted allowed hold break decompose rot
-buy bought found swallowed swallow ate try tried possible ok safe safely way ways best better idea
-ideas rule rules place home house curb kerb street container colour color don doesn isn aren won
-isn't aren't can't don't doesn't won't what's where's how's who's it's they're that's i'm i've
-one ones once whats wheres hows whos thats theyre dont cant isnt doesnt wont
-""")
-# Words that describe a thing without naming it: "broken ones" are broken things of the same kind.
-_STATES = word_set("""
-broken dead old new dirty greasy wet dry full half small big large tiny huge other same different
-damaged cracked expired leaking leaky rusty swollen hot cold warm smashed torn used unused worn
-sharp heavy light loose mixed whole sealed unopened opened open empty clean rinsed unwashed bad
-good dangerous toxic poisonous harmful hazardous flammable expensive free legal illegal fine okay
-safe possible true mouldy rotten sticky stained coloured colored clear thick thin soft hard cheap
-working similar single bigger smaller older newer inside outside right wrong best first
-second last next
-""")
-_VERBS = word_set("""
-is are was were be do does did has have can could may might must should will would put throw
-recycle compost dispose bury burn flush pour wash rinse clean reuse repair fix donate sell give
-take bring return keep store leave crush flatten separate remove peel cut get go goes happen
-happens make turn use work works mean belong tell show explain
-""")
 _BIN_NOUNS = word_set("bin bins rule rules way place container kind type")
 # What "they", the people in charge, do: "do they collect glass here".
 _AGENT_VERBS = word_set("collect accept take ban allow recycle burn sort charge make sell compost")
-_DETERMINERS = word_set("a an the my your our some any this that these those his her")
 _AROUND_A_PLACE = word_set("in for at the with instead then rules")
-_TOKEN = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 _OPENING = re.compile(
     r"(?:(?:ok|okay|so|and|but|or|also|hmm|oh)(?=[ ,]|$)[ ,]*)*"
     r"(?:(?:what about|how about|what of|same for|same with|is it the same for)(?= |$) ?)?",
@@ -110,33 +80,6 @@ _STATEMENT = re.compile(r"(?:it|they)(?:'s|'re| is| are|s|re)? [a-z]+", re.IGNOR
 # (one thing, several things)
 _AGREEMENT = (("is", "are"), ("does", "do"), ("has", "have"), ("was", "were"))
 _SUFFIXES = {"'s": " is", "'re": " are", "'ll": " will", "'d": " would", "'ve": " have"}
-
-
-@dataclass(frozen=True)
-class _Token:
-    start: int
-    end: int
-    word: str
-    is_content: bool
-
-    @property
-    def names_something(self) -> bool:
-        return self.is_content and self.word not in _STATES
-
-
-@dataclass(frozen=True)
-class _Subject:
-    """What a question is about: its span with the determiner, and the words without it."""
-
-    start: int
-    end: int
-    phrase: str
-    noun_phrase: str
-
-    @property
-    def is_plural(self) -> bool:
-        head = self.noun_phrase.split(" of ")[0]
-        return head.endswith("s") and not head.endswith(("ss", "us"))
 
 
 def rewrite_follow_up(question: str, history: Sequence[Turn]) -> Rewrite:
@@ -174,79 +117,21 @@ def rewrite_follow_up(question: str, history: Sequence[Turn]) -> Rewrite:
     return Rewrite(rewritten.rstrip("?!., ") + "?", True)
 
 
-def _topic_of(turn: Turn) -> tuple[str, _Subject]:
+def _topic_of(turn: Turn) -> tuple[str, Subject]:
     """Return the sentence of a question that names its subject, and that subject."""
     sentences = [part.strip() for part in re.split(r"[?!]|\.\s", turn.question) if part.strip()]
     for sentence in reversed(sentences):
         sentence = sentence.rstrip(". ")[:MAX_TOPIC_CHARS]
-        subject = _subject_in(sentence)
+        subject = subject_in(sentence)
         if subject is not None:
             return sentence, subject
     title = turn.answer_titles[0] if turn.answer_titles else "that"
     topic = turn.question.strip().rstrip("?!. ")[:MAX_TOPIC_CHARS]
-    title = _without_capital(title)
-    return topic, _Subject(len(topic), len(topic), title, title)
+    title = without_capital(title)
+    return topic, Subject(len(topic), len(topic), title, title)
 
 
-def _tokens(text: str) -> list[_Token]:
-    spans = place_spans(text)
-    return [
-        _Token(
-            hit.start(),
-            hit.end(),
-            hit[0].lower(),
-            (hit[0].lower() not in _FRAME or hit[0].lower() in _STATES)
-            and not any(start < hit.end() and hit.start() < end for start, end, _ in spans),
-        )
-        for hit in _TOKEN.finditer(text)
-    ]
-
-
-def _names_something(text: str) -> bool:
-    return any(token.names_something for token in _tokens(text))
-
-
-def _subject_in(text: str) -> _Subject | None:
-    """Return the longest run of words that name a thing, the first of equally long ones."""
-    tokens = _tokens(text)
-    runs: list[tuple[int, int]] = []
-    index = 0
-    while index < len(tokens):
-        end = index
-        while end < len(tokens) and _continues(text, tokens, index, end):
-            end += 1
-        if any(token.names_something for token in tokens[index:end]):
-            runs.append((index, end))
-        index = max(end, index + 1)
-    if not runs:
-        return None
-    first, end = max(runs, key=lambda run: run[1] - run[0])
-    stop = tokens[end - 1].end
-    noun_phrase = text[tokens[first].start : stop]
-    has_determiner = first > 0 and tokens[first - 1].word in _DETERMINERS
-    start = tokens[first - 1].start if has_determiner else tokens[first].start
-    phrase = text[start:stop]
-    if start == 0:
-        phrase = _without_capital(phrase)
-    return _Subject(start, stop, phrase, noun_phrase)
-
-
-def _without_capital(phrase: str) -> str:
-    """Take off the capital of a sentence's first word; "PET bottles" keeps it."""
-    is_word = not phrase[1:2].isupper()
-    return phrase[:1].lower() + phrase[1:] if is_word else phrase
-
-
-def _continues(text: str, tokens: Sequence[_Token], first: int, index: int) -> bool:
-    """Tell whether a token belongs to the run of words that began at `first`."""
-    if index > first and not text[tokens[index - 1].end : tokens[index].start].isspace():
-        return False
-    # "a box of matches" is one thing.
-    is_joined = index > first and tokens[index].word == "of" and index + 1 < len(tokens)
-    return tokens[index].is_content or (is_joined and tokens[index + 1].is_content)
-
-
-def _bare(rest: str, topic: str, subject: _Subject) -> str | None:
+def _bare(rest: str, topic: str, subject: Subject) -> str | None:
     words = " ".join(rest.lower().split())
     if _BARE.fullmatch(words):
         return f"{topic}, and {words.removesuffix(' then')}"
@@ -257,9 +142,9 @@ def _bare(rest: str, topic: str, subject: _Subject) -> str | None:
 
 def _place_only(rest: str, topic: str) -> str | None:
     spans = place_spans(rest)
-    if not spans or _names_something(rest):
+    if not spans or names_something(rest):
         return None
-    tokens = [t for t in _tokens(rest) if all(t.end <= s or t.start >= e for s, e, _ in spans)]
+    tokens = [t for t in tokens_of(rest) if all(t.end <= s or t.start >= e for s, e, _ in spans)]
     words = {token.word for token in tokens}
     if words - _AROUND_A_PLACE:
         return None
@@ -282,21 +167,21 @@ def _condition(rest: str, topic: str) -> str | None:
     if hit is None:
         return None
     condition = rest[hit.start(1) :]
-    tokens = _tokens(condition)
-    is_question = hit[1].lower() == "when" and len(tokens) > 1 and tokens[1].word in _VERBS
+    tokens = tokens_of(condition)
+    is_question = hit[1].lower() == "when" and len(tokens) > 1 and tokens[1].word in VERBS
     if is_question or _OWN_CLAUSE.search(condition.lower()):
         return None
     first = next((i for i, token in enumerate(tokens) if token.names_something), len(tokens))
     is_leaning = any(t.word.split("'")[0] in {"it", "its", "they"} for t in tokens[:first])
     # "with the lid on" names a thing, but not the one that is asked about.
-    is_addition = hit[1].lower() in ("with", "without") and not _has_verb(tokens)
+    is_addition = hit[1].lower() in ("with", "without") and not has_verb(tokens)
     if not (is_leaning or is_addition or first == len(tokens)) or "what" in condition.lower():
         return None
     return f"{topic} {condition[0].lower()}{condition[1:]}"
 
 
-def _other_ones(rest: str, topic: str, subject: _Subject) -> str | None:
-    tokens = _tokens(rest)
+def _other_ones(rest: str, topic: str, subject: Subject) -> str | None:
+    tokens = tokens_of(rest)
     for index, token in enumerate(tokens):
         first = index
         while first > 0 and tokens[first - 1].is_content:
@@ -308,25 +193,25 @@ def _other_ones(rest: str, topic: str, subject: _Subject) -> str | None:
         if any(earlier.names_something for earlier in tokens[:first]):
             return None
         kind = [earlier.word for earlier in tokens[first:index]]
-        names_kind = any(word not in _STATES for word in kind)
+        names_kind = any(word not in STATE_WORDS for word in kind)
         noun = subject.noun_phrase.split(" of ")[0].split()[-1] if names_kind else None
         phrase = " ".join([*kind, noun or subject.noun_phrase])
         changed = rest[: tokens[first].start] + phrase + rest[token.end :]
-        if _has_verb(tokens):
+        if has_verb(tokens):
             return changed
         return topic[: subject.start] + changed + topic[subject.end :]
     return None
 
 
-def _pronoun(rest: str, topic: str, subject: _Subject) -> str | None:
+def _pronoun(rest: str, topic: str, subject: Subject) -> str | None:
     """Put the subject in the place of the first pronoun that has nothing before it to mean."""
-    tokens = _tokens(rest)
+    tokens = tokens_of(rest)
     for index, token in enumerate(tokens):
         if token.names_something:
             return None
         after = tokens[index + 1 :]
         stem, apostrophe, suffix = token.word.partition("'")
-        if stem in ("its", "their") and after and after[0].word not in _STATES:
+        if stem in ("its", "their") and after and after[0].word not in STATE_WORDS:
             owned = rest[after[0].start : after[0].end]
             return f"{rest[: token.start]}the {owned} of {subject.phrase}{rest[after[0].end :]}"
         if not _refers_back(rest, tokens, index):
@@ -343,7 +228,7 @@ def _pronoun(rest: str, topic: str, subject: _Subject) -> str | None:
     return None
 
 
-def _refers_back(rest: str, tokens: Sequence[_Token], index: int) -> bool:
+def _refers_back(rest: str, tokens: Sequence[Token], index: int) -> bool:
     """Tell whether a token is a pronoun for the thing that was asked about before."""
     stem = tokens[index].word.split("'")[0]
     after = tokens[index + 1 :]
@@ -351,7 +236,7 @@ def _refers_back(rest: str, tokens: Sequence[_Token], index: int) -> bool:
         # "is it safe to burn wood", "is it safe to burn them", but not "is it safe to burn"
         return not any(t.names_something or t.word in ("it", "them", "one") for t in after)
     if stem == "they" and after and after[0].word in _AGENT_VERBS:
-        return not any(t.word not in _FRAME or t.word in ("it", "them") for t in after[1:])
+        return not any(t.word not in FRAME_WORDS or t.word in ("it", "them") for t in after[1:])
     if stem in ("it", "its", "they", "them"):
         return True
     if stem == "one":
@@ -359,20 +244,16 @@ def _refers_back(rest: str, tokens: Sequence[_Token], index: int) -> bool:
     if stem not in ("this", "that", "these", "those") or index == 0:
         return False
     # "this jar", "that bin": the thing is named right here.
-    following = next((t for t in after if t.word not in _STATES), None)
+    following = next((t for t in after if t.word not in STATE_WORDS), None)
     return following is None or not (following.is_content or following.word in _BIN_NOUNS)
 
 
-def _other_thing(rest: str, topic: str, subject: _Subject) -> str | None:
+def _other_thing(rest: str, topic: str, subject: Subject) -> str | None:
     """Ask the last question again about another thing, or in another way."""
-    tokens = _tokens(rest)
-    if not rest or _has_verb(tokens) or any(token.word in _COURTESIES for token in tokens):
+    tokens = tokens_of(rest)
+    if not rest or has_verb(tokens) or any(token.word in _COURTESIES for token in tokens):
         return None
     if not any(token.names_something for token in tokens):
         return f"{topic}, {rest}"
     thing = re.sub(r"^(?:for|with) |[ ,]+(?:then|instead|though)$", "", rest)
     return topic[: subject.start] + thing + topic[subject.end :]
-
-
-def _has_verb(tokens: Sequence[_Token]) -> bool:
-    return any(token.word in _VERBS for token in tokens)

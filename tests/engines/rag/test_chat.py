@@ -8,7 +8,16 @@ import pytest
 
 from engines.rag.answers import Answer, AnswerDelta
 from engines.rag.ask import build_pool
-from engines.rag.chat import NO_MODEL, STOPPED, Chat, _is_statement, _sentences_so_far
+from engines.rag.chat import (
+    NO_MODEL,
+    STOPPED,
+    Chat,
+    Parts,
+    _is_statement,
+    _sentences_so_far,
+    _without_lead_in,
+)
+from engines.rag.engine import RagEngine
 from engines.rag.session import ChatSession
 from engines.runtime.errors import EngineUnavailableError
 from engines.runtime.pool import EnginePool
@@ -104,6 +113,48 @@ def test_other_work_gets_its_turn_while_an_answer_is_written(chat: Chat, pool: E
     assert len(waits_s) >= 3
     # One job of a word or a piece of the prompt, never the whole answer.
     assert max(waits_s) < written_s / 2
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        pytest.param(
+            'The answer is: "Never mix pesticides with each other."',
+            "Never mix pesticides with each other.",
+            id="announced and quoted",
+        ),
+        pytest.param(
+            "The answer to the question is: no, rinse it first.",
+            "No, rinse it first.",
+            id="announced at length",
+        ),
+        pytest.param("[1] A: A phone can be sold.", "A phone can be sold.", id="two lead-ins"),
+        pytest.param("Answer: “Rinse the jar”.", "Rinse the jar.", id="typographic marks"),
+        pytest.param('"Rinse the jar. ', "Rinse the jar. ", id="only the opening mark"),
+        pytest.param('Rinse the jar."', "Rinse the jar.", id="only the closing mark"),
+        pytest.param("The answer is:", "", id="nothing announced"),
+        pytest.param("Rinse the jar.", "Rinse the jar.", id="plain"),
+        pytest.param("pH paper is waste.", "pH paper is waste.", id="small first letter"),
+        pytest.param('"Biodegradable" is no promise.', '"Biodegradable" is no promise.', id="word"),
+        pytest.param('It says "recycled".', 'It says "recycled".', id="last word"),
+        pytest.param('Cut a pipe of 2".', 'Cut a pipe of 2".', id="inches"),
+        pytest.param(
+            "The answer is to rinse the jar.", "The answer is to rinse the jar.", id="a sentence"
+        ),
+    ],
+)
+def test_what_only_announces_a_sentence_is_taken_off(written: str, kept: str) -> None:
+    assert _without_lead_in(written) == kept
+
+
+def test_an_announced_quotation_is_shown_as_the_documents_own_sentence(
+    chat: Chat, engine: RagEngine
+) -> None:
+    found = engine.find(QUESTION, ChatSession())
+    own = found.scored[0].text
+    parts: Parts = []
+    assert chat._keep(found, f'The answer is: "{own}"', parts) == 0
+    assert [(part[0].text, part[0].is_quotation) for part in parts] == [(own, True)]
 
 
 @pytest.mark.parametrize(
