@@ -128,16 +128,21 @@ class UpcycleEngine:
         danger = known.rules.danger(link.thing)
         scores = scores_of(known, link, network)
         verdicts = known.rules.verdicts(link.thing)
-        best: list[Recommendation] = []
-        ruled_out: list[Recommendation] = []
-        for row in np.argsort(-scores, kind="stable"):
-            project = known.projects[row]
-            verdict = verdicts[project.id]
-            if verdict.is_forbidden:
-                if len(ruled_out) < RULED_OUT_SHOWN:
-                    ruled_out.append(_entry(known, link.thing, row, scores, verdict))
-            elif len(best) < k and filters.allows(project):
-                best.append(_entry(known, link.thing, row, scores, verdict))
+        allowed = (
+            row
+            for row in np.argsort(-scores, kind="stable").tolist()
+            if not verdicts[known.projects[row].id].is_forbidden
+            and filters.allows(known.projects[row])
+        )
+        forbidden = [known.project_row[name] for name in known.rules.forbidden(link.thing)]
+        forbidden.sort(key=lambda row: (-scores[row], row))
+        best, ruled_out = (
+            [
+                _entry(known, link.thing, row, scores, verdicts[known.projects[row].id])
+                for row in rows
+            ]
+            for rows in (islice(allowed, k), forbidden[:RULED_OUT_SHOWN])
+        )
         relaxations: dict[str, int] = {}
         together: tuple[str, ...] = ()
         if len(best) < k:

@@ -51,7 +51,8 @@ class Loaded:
     """Everything that was read and computed at loading; replaced as a whole, never changed.
 
     Attributes:
-        projects: in the order of the columns of every score. documented: (I, P) known pairs.
+        projects: in the order of the columns of every score; `project_words` (P, E) embeds them.
+        documented: (I, P) known pairs.
         requirements: (P, Q), how much each project's requirement counts, rare ones more;
             `required` (P,) are its sums, `rarity` (Q,) what a requirement counts.
         property_row, item_row, project_row: id -> column of `requirements`, row of `documented`
@@ -69,6 +70,7 @@ class Loaded:
     winner: str
     card: Card
     projects: tuple[ProjectRecord, ...]
+    project_words: NDArray[np.float32]
     documented: NDArray[np.bool_]
     requirements: NDArray[np.float64]
     required: NDArray[np.float64]
@@ -173,6 +175,7 @@ def assemble(
         winner=checkpoint.winner,
         card=checkpoint.card,
         projects=projects,
+        project_words=data.embeddings[data.projects],
         documented=pair_matrix(data, [data.pairs]),
         requirements=requirements,
         required=requirements.sum(axis=1),

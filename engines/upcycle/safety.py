@@ -73,6 +73,7 @@ class SafetyRules:
         # Which rules concern a thing is the same for all projects.
         self._rules_for = lru_cache(maxsize=1024)(self._find_rules)
         self._verdicts_for = lru_cache(maxsize=64)(self._judge_all)
+        self._forbidden_for = lru_cache(maxsize=64)(self._find_forbidden)
 
     def thing(self, item: str) -> Thing:
         """Describe a known item; raises KeyError for an unknown one."""
@@ -140,6 +141,13 @@ class SafetyRules:
     def verdicts(self, thing: Thing) -> Mapping[str, Verdict]:
         """Judge every project of the graph, by its id; remembered for the things asked last."""
         return self._verdicts_for(thing)
+
+    def forbidden(self, thing: Thing) -> tuple[str, ...]:
+        """List the ids of the projects that may not be made of a thing; remembered too."""
+        return self._forbidden_for(thing)
+
+    def _find_forbidden(self, thing: Thing) -> tuple[str, ...]:
+        return tuple(name for name, found in self.verdicts(thing).items() if found.is_forbidden)
 
     def _judge_all(self, thing: Thing) -> Mapping[str, Verdict]:
         projects = self._knowledge.projects.values()

@@ -69,7 +69,7 @@ def cosine_row(known: Loaded, link: Link) -> Row:
     vector = link.vector
     if is_plain_item(known, link.thing):
         vector = known.data.embeddings[known.data.items[known.item_row[str(link.thing.item)]]]
-    row: Row = (known.data.embeddings[known.data.projects] @ vector).astype(np.float64)
+    row: Row = (known.project_words @ vector).astype(np.float64)
     return row
 
 

@@ -202,7 +202,7 @@ def test_a_known_pair_is_forbidden_just_where_the_card_is(
     engine: UpcycleEngine, knowledge: Knowledge, loaded: Loaded
 ) -> None:
     verdicts = loaded.rules.verdicts(loaded.rules.thing("plastic_bottle"))
-    for project in list(knowledge.projects.values())[::7]:
+    for project in list(knowledge.projects.values())[::19]:
         pair = engine.score_pair("plastic bottle", project.name)
         assert pair.is_forbidden == verdicts[project.id].is_forbidden, project.id
 
@@ -314,7 +314,7 @@ def test_the_first_project_of_an_item_is_one_that_it_can_become_more_often_than_
     engine: UpcycleEngine, knowledge: Knowledge
 ) -> None:
     firsts: list[tuple[str, ProjectRecord]] = []
-    for item in knowledge.items.values():
+    for item in list(knowledge.items.values())[::3]:
         if item.danger is None:
             firsts.append((item.id, engine.recommend(engine.link(item.id), k=1).best[0].project))
     documented = sum(item in project.items for item, project in firsts)

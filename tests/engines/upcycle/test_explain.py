@@ -53,6 +53,8 @@ def test_dropping_the_edges_of_the_best_path_lowers_the_score(
     sources, targets = messages.edge_index
     rng = np.random.default_rng(1)
 
+    whole_z = network.encode(x, messages).detach()
+
     def logit(item: str, project: str, dropped: list[tuple[str, str]]) -> float:
         marked = torch.zeros(len(sources), dtype=torch.bool)
         for left, right in dropped:
@@ -60,7 +62,7 @@ def test_dropping_the_edges_of_the_best_path_lowers_the_score(
             ends = ((sources == a) & (targets == b)) | ((sources == b) & (targets == a))
             assert ends.sum() >= 2
             marked |= ends
-        z = network.encode(x, messages.without(marked)).detach()
+        z = network.encode(x, messages.without(marked)).detach() if dropped else whole_z
         return float(z[place[f"item:{item}"]] @ z[place[f"project:{project}"]])
 
     facts = [(loaded.data.nodes[a], loaded.data.nodes[b]) for a, b in loaded.data.facts]
@@ -76,8 +78,9 @@ def test_dropping_the_edges_of_the_best_path_lowers_the_score(
         assert fall > 0, (item, project)
         assert fall == pytest.approx(best.importance, rel=1e-2, abs=1e-2)
         falls.append(fall)
-        drawn = rng.choice(len(facts), len(best.relations), replace=False)
-        falls_at_random.append(whole - logit(item, project, [facts[n] for n in drawn]))
+        if len(falls) % 3 == 0:
+            drawn = rng.choice(len(facts), len(best.relations), replace=False)
+            falls_at_random.append(whole - logit(item, project, [facts[n] for n in drawn]))
     # A pair without any path that the score leans on is left unexplained, not made up.
     assert explained >= 0.9 * len(sample)
     assert np.median(falls) > 10 * abs(np.median(falls_at_random))
