@@ -138,12 +138,18 @@ class UpcycleTab:
         after = upcycle_show.opened(self.knowledge, visit)
         return _merged(before, after)
 
-    def explain(self, visit: Visit | None) -> tuple[Explanation | None, Any]:
-        """Look for the paths of the chosen project; returns updates of explanation and reason."""
+    def explain(self, visit: Visit | None, before: Explanation | None = None) -> tuple[Any, Any]:
+        """Look for the paths of the chosen project, unless that is what was explained before.
+
+        Returns:
+            Updates of explanation and reason.
+        """
         if visit is None or visit.project is None or visit.verdict is None:
             return None, gr.skip()
         if visit.verdict.is_forbidden:
             return None, gr.skip()
+        if before is not None and visit.is_about(before):
+            return gr.skip(), gr.update(value=self._reason(visit, visit.project, before))
         link, project = visit.link, visit.project
         try:
             found: Explanation = self.context.pool.run(
@@ -151,8 +157,7 @@ class UpcycleTab:
             )
         except ReleafError as error:
             return None, gr.update(value=problem_html(error.what, error.do))
-        why = why_sentence(self.knowledge, link.thing, self.knowledge.projects[project])
-        return found, gr.update(value=reason_html(found, why))
+        return found, gr.update(value=self._reason(visit, project, found))
 
     def side(self, visit: Visit | None, explanation: Explanation | None, view: str) -> Updates:
         """Draw the view that is open beside the projects; returns updates of `SIDES`."""
@@ -195,6 +200,10 @@ class UpcycleTab:
         except OSError as error:
             return gr.update(), f"The page could not be written ({error.strerror})."
         return gr.update(value=path), "The page is being downloaded."
+
+    def _reason(self, visit: Visit, project: str, explanation: Explanation) -> str:
+        record = self.knowledge.projects[project]
+        return reason_html(explanation, why_sentence(self.knowledge, visit.link.thing, record))
 
     def _start(
         self, text: str, visit: Visit | None, form: Form, *, material: str = "", **fields: Any

@@ -58,6 +58,7 @@ class Form:
     Attributes:
         more: ids of further items at hand.
         tools: ids of tools and "kind:<kind>" for all of a kind; none means any.
+        pieces: how many there are; 0 or nothing means as many as it takes.
     """
 
     more: Sequence[str] | None = None
@@ -66,7 +67,7 @@ class Form:
     hardest: str = ANY
     place: str = ANY
     for_children: bool = False
-    pieces: float | None = None
+    pieces: float | None = 0
 
     def filters(self, knowledge: Knowledge) -> Filters:
         """Say it as the engine's filters; what is no filter is left out."""

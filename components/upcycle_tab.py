@@ -70,8 +70,11 @@ def build(context: AppContext) -> None:
         """Say what happened, then look for reasons and redraw the view that is open."""
         announce(done, said)
         done.success(None, js="() => { window.releafUpcycle.arrive(); }")
-        explained = done.success(tab.explain, visit, [explanation, parts["reason"]], **QUIET)
-        explained.success(tab.side, [visit, explanation, parts["view"]], sides, **QUIET)
+        explained = done.success(
+            tab.explain, [visit, explanation], [explanation, parts["reason"]], **QUIET
+        )
+        drawn = explained.success(tab.side, [visit, explanation, parts["view"]], sides, **QUIET)
+        drawn.success(None, js="() => { window.releafUpcycle.arriveInGraph(); }")
 
     acting: dict[str, Any] = {
         "outputs": outputs,
@@ -128,6 +131,7 @@ def _thing_box(parts: Parts, choices: Choices) -> None:
     with gr.Row(equal_height=True, elem_id="upcycle-thing"):
         parts["name"] = gr.Textbox(
             label="What do you have?",
+            info="Anything, in your own words.",
             placeholder="For example: old tennis racket",
             max_lines=1,
             submit_btn="Find projects",
@@ -139,6 +143,7 @@ def _thing_box(parts: Parts, choices: Choices) -> None:
             choices.items,
             value=None,
             label="Or pick a thing",
+            info="Type to search the list.",
             scale=4,
             min_width=260,
             elem_id="upcycle-pick",
@@ -154,7 +159,7 @@ def _filter_box(parts: Parts, choices: Choices) -> None:
                 value=[],
                 multiselect=True,
                 label="Tools I have",
-                info="Empty means any tool.",
+                info="Empty means any tool. Type to search.",
                 elem_id="upcycle-tools",
             )
             parts["more"] = gr.Dropdown(
@@ -162,7 +167,7 @@ def _filter_box(parts: Parts, choices: Choices) -> None:
                 value=[],
                 multiselect=True,
                 label="Other things at hand",
-                info="Projects for these are shown as well.",
+                info="Projects for these are shown too. Type to search.",
                 elem_id="upcycle-more",
             )
         with gr.Row():
@@ -173,15 +178,15 @@ def _filter_box(parts: Parts, choices: Choices) -> None:
         with gr.Row():
             parts["place"] = gr.Radio(PLACES, value=ANY, label="Place", elem_id="upcycle-place")
             parts["pieces"] = gr.Number(
-                value=None,
-                minimum=0,
+                value=0,
                 precision=0,
+                min_width=240,
                 label="How many pieces do you have?",
-                info="Empty means enough.",
+                info="0 means as many as it takes.",
                 elem_id="upcycle-pieces",
             )
             parts["for_children"] = gr.Checkbox(
-                label="A child of 8 can make it", elem_id="upcycle-children"
+                label="A child of 8 can make it", min_width=240, elem_id="upcycle-children"
             )
 
 

@@ -102,7 +102,7 @@ def with_pieces(form: Form, link: Link, before: Visit | None) -> Form:
     if link.quantity > 1:
         return replace(form, pieces=link.quantity)
     if before is not None and 1 < before.links[0].quantity == form.pieces:
-        return replace(form, pieces=None)
+        return replace(form, pieces=Form().pieces)
     return form
 
 

@@ -5,21 +5,22 @@
 
   const byId = (id) => document.getElementById(id);
   const PATIENCE_MS = 5000;
+  // A slow machine may take long to draw the page itself.
+  const START_MS = 60000;
   let last = "";
+  let isWalkFromWords = false;
   let opener = "";
   let count = 0;
 
   // Waits until what the last action asked for is drawn.
-  function whenThere(find, act, since = performance.now()) {
+  function whenThere(find, act, patience = PATIENCE_MS) {
     const part = find();
     if (part) act(part);
-    else if (performance.now() - since < PATIENCE_MS) {
-      setTimeout(() => whenThere(find, act, since), 40);
-    }
+    else if (patience > 0) setTimeout(() => whenThere(find, act, patience - 40), 40);
   }
 
-  function openTab(id) {
-    whenThere(() => byId(`tab-${id}-button`), (tab) => tab.click());
+  function openTab(id, patience) {
+    whenThere(() => byId(`tab-${id}-button`), (tab) => tab.click(), patience);
   }
 
   function openView(label) {
@@ -31,6 +32,7 @@
   // The field is drawn when the tab is first opened.
   function go(action) {
     last = action;
+    isWalkFromWords = Boolean(document.activeElement?.closest("#upcycle-words"));
     const find = () => document.querySelector("#upcycle-action :is(textarea, input)");
     whenThere(find, (field) => {
       field.value = `${(count += 1)} ${action}`;
@@ -52,6 +54,13 @@
     } else if (kind === "relax" || kind === "say") {
       whenThere(() => byId("upcycle-results"), (heading) => heading.focus());
     }
+  }
+
+  // The words are drawn anew, and the button that was pressed is gone.
+  function arriveInGraph() {
+    if (!isWalkFromWords) return;
+    isWalkFromWords = false;
+    setTimeout(() => document.querySelector("#upcycle-words h3")?.focus(), 60);
   }
 
   function copyLink(button) {
@@ -125,8 +134,8 @@
 
   const wanted = new URLSearchParams(window.location.search).get("tab");
   if (wanted && /^[a-z]+$/.test(wanted)) {
-    window.addEventListener("load", () => openTab(wanted));
+    openTab(wanted, START_MS);
   }
 
-  window.releafUpcycle = { arrive };
+  window.releafUpcycle = { arrive, arriveInGraph };
 })();

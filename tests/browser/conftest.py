@@ -233,7 +233,12 @@ class Visits:
         self._contexts: list[BrowserContext] = []
 
     def open(
-        self, *, width: int = 1280, height: int = 900, permissions: tuple[str, ...] = ()
+        self,
+        *,
+        width: int = 1280,
+        height: int = 900,
+        permissions: tuple[str, ...] = (),
+        query: str = "",
     ) -> Page:
         """Open the page in a new context and wait until the waste engine is ready."""
         context = self.browser.new_context(
@@ -247,7 +252,7 @@ class Visits:
         context.add_init_script(RECORD_SPEECH)
         self.seen.watch(context)
         page = context.new_page()
-        page.goto(self.app.url)
+        page.goto(f"{self.app.url}/{query}")
         page.get_by_text("Waste: ready").wait_for()
         return page
 

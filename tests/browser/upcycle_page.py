@@ -74,3 +74,9 @@ def wait_for_graph(page: Page) -> Locator:
 def here(page: Page) -> Locator:
     """Find the words that say where in the graph one is."""
     return page.locator("#upcycle-words .graph-words p strong").first
+
+
+def choose(page: Page, box: str, name: str) -> None:
+    """Choose an entry of a dropdown by typing its name; Gradio lists the first hundred only."""
+    page.locator(f"{box} input").press_sequentially(name)
+    page.get_by_role("option", name=name, exact=True).click()

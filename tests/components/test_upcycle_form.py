@@ -47,7 +47,7 @@ def test_a_number_in_the_text_fills_the_pieces_until_the_next_thing(knowledge: K
     filled = with_pieces(Form(), two, None)
     assert filled.pieces == 2
     before = Visit((two,), found_for(two), filled)
-    assert with_pieces(filled, one, before).pieces is None
+    assert with_pieces(filled, one, before).pieces == 0
     assert with_pieces(replace(filled, pieces=7), one, before).pieces == 7
 
 

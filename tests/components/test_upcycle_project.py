@@ -55,6 +55,15 @@ def test_the_path_of_an_opened_project_is_explained_and_lit(
     assert "The lit path" in words(page)
 
 
+def test_a_project_that_is_explained_already_is_not_explained_again(
+    tab: UpcycleTab, jar_visit: Visit
+) -> None:
+    project = jar_visit.found.best[0].project.id
+    visit = changes(tab.go(f"1 project:{project}", jar_visit, *NOTHING))["visit"]
+    explanation, reason = tab.explain(visit)
+    assert tab.explain(visit, explanation) == (gr.skip(), reason)
+
+
 def test_a_path_of_another_project_is_never_lit(tab: UpcycleTab, jar_visit: Visit) -> None:
     first, second = (entry.project.id for entry in jar_visit.found.best[:2])
     visit = changes(tab.go(f"1 project:{first}", jar_visit, *NOTHING))["visit"]
