@@ -1,6 +1,21 @@
-"""What every test needs before its module is imported."""
+"""What every test needs before its module is imported, and what it leaves behind for the next."""
+
+import sys
+from collections.abc import Iterator
+
+import pytest
 
 from engines.runtime.torchvision_compat import ensure_torchvision
 
 # Some test modules import peft or transformers first, and these import torchvision.
 ensure_torchvision()
+
+
+@pytest.fixture(autouse=True)
+def _precision_is_chosen_anew() -> Iterator[None]:
+    """Let each test train in a precision of its own: Accelerate keeps the first of a process."""
+    yield
+    if "accelerate" in sys.modules:
+        from accelerate.state import AcceleratorState
+
+        AcceleratorState._reset_state(reset_partial_state=True)

@@ -105,6 +105,7 @@ def test_cuda_comes_first_and_runs_in_what_it_computes_in(
 
 
 def test_memory_in_use_is_seen_and_seen_to_be_given_back() -> None:
+    release_memory()  # what earlier tests freed would be used again, unseen
     before_mb = process_rss_mb()
     block = torch.ones(64 * 1024 * 1024 // 4)
     with_block_mb = process_rss_mb()
