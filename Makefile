@@ -4,7 +4,7 @@
 # make bench   measure speed and memory, print a table
 # make train   train the waste model: make train DATA=path
 # make train-chat   fit the small models of the chat, a few minutes
-# make train-upcycle   train and measure the networks of the upcycling graph, half an hour
+# make train-upcycle   train and measure the networks of the upcycling graph, up to an hour
 # make clean   remove the virtual environment and caches
 
 PYTHON ?= python3
