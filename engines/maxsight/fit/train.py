@@ -1,6 +1,9 @@
 """Train Stage A: `python -m engines.maxsight.fit.train --data DIR --backbone NPZ --run DIR`.
 
 First `engines.maxsight.fit.teacher`. Killed at any moment, the same command goes on where it was.
+The learning rate stays up, on small pictures, for as long as there is time; from any state of that
+run `--plan finish --start RUN` lowers it, on large pictures, to the network that is shipped
+(warm-up, stable, decay: Hu et al. 2024, MiniCPM). The first run can go on afterwards.
 """
 
 from __future__ import annotations
@@ -8,12 +11,14 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import cv2
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 from torch.optim import Optimizer
@@ -33,29 +38,56 @@ from engines.maxsight.fit.data import (
     repeats,
 )
 from engines.maxsight.fit.evaluate import average_precision
+from engines.maxsight.fit.gradnorm import GradNorm
 from engines.maxsight.fit.labels import Labels, make_labels
-from engines.maxsight.fit.losses import LossWeights, losses_of
+from engines.maxsight.fit.losses import Losses, LossWeights, losses_of
 from engines.maxsight.fit.pack import Frame, load_frames
 from engines.maxsight.fit.pixels import PixelCache
 from engines.maxsight.stage_a import StageA, StageAOutput
 from engines.runtime.fit import FitConfig, FitResult, Run
 
 FRESH_RATE, LOADED_RATE = 6e-4, 2e-4
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A part of the training: how samples are made, and how the learning rate ends."""
+
+    phases: tuple[Phase, ...]
+    last_rate: float
+    warmup_epochs: float
+
+
 # Small first and large last: most is learned cheaply, the last epochs see the size of use and
 # whole photos.
-PHASES = (
-    Phase(until=12, side=224, mosaic=0.5, scales=(0.7, 1.6)),
-    Phase(until=26, side=256, mosaic=0.5, scales=(0.7, 1.7)),
-    Phase(until=33, side=320, mosaic=0.25, scales=(0.75, 1.6)),
-)
+PLANS = {
+    "main": Plan(
+        (Phase(until=60, side=192, mosaic=0.4, scales=(0.45, 1.4)),),
+        last_rate=FRESH_RATE,
+        warmup_epochs=0.5,
+    ),
+    "finish": Plan(
+        (
+            Phase(until=2, side=256, mosaic=0.4, scales=(0.6, 1.5)),
+            Phase(until=3, side=320, mosaic=0.25, scales=(0.75, 1.6)),
+        ),
+        last_rate=6e-6,
+        warmup_epochs=0.01,
+    ),
+}
 TEST_SIDE = 320
 LOG_EVERY = 50
+# What is learned through the shared features; doubt only reads them. One backward pass per part is
+# as long as a fourth of a step.
+BALANCED, GRADNORM_EVERY = ("classes", "objectness", "box", "zone", "urgency"), 5
 
 
 def freeze(model: StageA) -> None:
-    """Leave the stem and stage 1 as ImageNet made them: edges and textures, and a third faster."""
+    """Leave the stem and stages 1 and 2 as ImageNet made them, which is half as long a step."""
     backbone = model.backbone
-    for part in (backbone.input_bn, backbone.stem_conv, backbone.stem_bn, backbone.stage1):
+    for part in (
+        backbone.input_bn, backbone.stem_conv, backbone.stem_bn, backbone.stage1, backbone.stage2,
+    ):  # fmt: skip
         part.requires_grad_(False)
 
 
@@ -151,13 +183,16 @@ def score_on_val(
 class LossOf:
     """(model, batch) -> loss; prints the parts now and then."""
 
-    def __init__(self, weights: LossWeights, zone_weights: Tensor) -> None:
-        self.weights, self.zone_weights = weights, zone_weights
+    def __init__(
+        self, weights: LossWeights, zone_weights: Tensor, gradnorm: GradNorm | None = None
+    ) -> None:
+        self.weights, self.zone_weights, self.gradnorm = weights, zone_weights, gradnorm
         self.sums: dict[str, float] = {}
         self.count, self.since_s = 0, time.monotonic()
 
     def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
-        keep_statistics(cast(StageA, getattr(model, "module", model)))
+        plain = cast(StageA, getattr(model, "module", model))
+        keep_statistics(plain)
         pixels = batch.pixels.float().contiguous(memory_format=torch.channels_last)
         parts = losses_of(model(pixels), batch, self.zone_weights)
         for name, part in parts._asdict().items():
@@ -167,8 +202,17 @@ class LossOf:
             spent_s = (time.monotonic() - self.since_s) / self.count
             text = "  ".join(f"{name} {sum_ / self.count:.3f}" for name, sum_ in self.sums.items())
             print(f"  {spent_s:.2f} s a step  {text}", flush=True)
+            if self.gradnorm:
+                print("  weights", self.gradnorm.weights.numpy().round(2), flush=True)
             self.sums, self.count, self.since_s = {}, 0, time.monotonic()
-        return parts.total(self.weights)
+        return parts.total(self.weights) if self.gradnorm is None else self._balance(parts, plain)
+
+    def _balance(self, parts: Losses, model: StageA) -> Tensor:
+        assert self.gradnorm is not None
+        weighted = {n: part * getattr(self.weights, n) for n, part in parts._asdict().items()}
+        # The last layer that all parts share.
+        self.gradnorm.update(weighted, [conv.weight for conv in model.pyramid.smooth])
+        return torch.stack([self.gradnorm.weight_of(n) * p for n, p in weighted.items()]).sum()
 
 
 def zone_weights_of(dataset: DetectionDataset, keys: Sequence[tuple[int, int]]) -> Tensor:
@@ -192,6 +236,7 @@ def train(
     config: FitConfig,
     loaded_rate: float = LOADED_RATE,
     is_augmented: bool = True,
+    gradnorm: GradNorm | None = None,
 ) -> FitResult:
     """Train the model in place; `loaded` names what started from published weights."""
     dataset = DetectionDataset(pixels, labels, words, phases, is_augmented=is_augmented)
@@ -200,16 +245,30 @@ def train(
     freeze(model)
     run = Run(
         convert_conv2d_weight_memory_format(model, torch.channels_last),
-        loss_of=LossOf(LossWeights(), zone_weights_of(dataset, first[:400])),
+        loss_of=LossOf(LossWeights(), zone_weights_of(dataset, first[:400]), gradnorm),
         dataset=dataset,
         keys_of=lambda epoch: draw_keys(weights, seed=config.seed, epoch=epoch),
         evaluate=lambda averaged: score_on_val(averaged, val_frames, val_pixels, words),
         config=config,
         collate=join,
     )
+    if gradnorm is not None:
+        run.accelerator.register_for_checkpointing(gradnorm)
     slow = {id(p) for name, p in model.backbone.named_parameters() if name in loaded}
     split_rates(run.optimizer.optimizer, run.schedule, slow, learning_rate=loaded_rate)
     return run.fit()
+
+
+def last_weights(run_dir: Path) -> dict[str, Tensor]:
+    """Return the weights that a run was at when it last saved its state.
+
+    Raises:
+        FileNotFoundError: if it has saved none yet.
+    """
+    states = sorted(run_dir.glob("state-*/model.safetensors"))
+    if not states:
+        raise FileNotFoundError(f"{run_dir} holds no saved state of a training run")
+    return load_file(states[-1])
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -219,6 +278,12 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--backbone", type=Path, required=True, help="ResNet-50 v2 from Gluon")
     parser.add_argument("--teacher", type=Path, required=True, help="folder of fit.teacher")
     parser.add_argument("--run", type=Path, required=True, help="kept to resume")
+    parser.add_argument("--plan", choices=PLANS, default="main")
+    parser.add_argument("--start", type=Path, help="run whose last state to start from")
+    parser.add_argument(
+        "--gradnorm", action="store_true", help="balance the parts of the loss by their gradients"
+    )
+    parser.add_argument("--epochs", type=int, help="fewer than the plan has")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--save-every-s", type=float, default=240.0)
@@ -234,6 +299,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     model = StageA(len(words.trained))
     with np.load(arguments.backbone) as arrays:
         loaded = load_gluon(model.backbone, arrays)
+    if arguments.start:
+        model.load_state_dict(last_weights(arguments.start))
+    plan = PLANS[arguments.plan]
     frames = load_frames(arguments.data, "train", words)
     seen = teacher.load(arguments.teacher / "train.npz")
     val_frames = load_frames(arguments.data, "val", words)
@@ -246,20 +314,22 @@ def main(argv: Sequence[str] | None = None) -> None:
         val_frames=val_frames,
         val_pixels=PixelCache(arguments.run.parent / "val_pixels.u8", val_frames),
         words=words,
-        phases=PHASES,
+        phases=plan.phases,
         config=FitConfig(
             run_dir=arguments.run,
-            epochs=PHASES[-1].until,
+            epochs=arguments.epochs or plan.phases[-1].until,
             batch_size=arguments.batch_size,
             learning_rate=FRESH_RATE,
-            warmup_epochs=0.5,
+            min_learning_rate=plan.last_rate,
+            warmup_epochs=plan.warmup_epochs,
             clip_norm=5.0,
             ema_decay=0.999,
             seed=arguments.seed,
             num_workers=arguments.workers,
-            patience=PHASES[-1].until,
+            patience=plan.phases[-1].until,
             save_every_s=arguments.save_every_s,
         ),
+        gradnorm=GradNorm(BALANCED, every=GRADNORM_EVERY) if arguments.gradnorm else None,
     )
     print(f"best epoch {result.best_epoch}, score {result.best_score:.4f}, {result.seconds:.0f} s")
 

@@ -135,21 +135,35 @@ def test_the_command_goes_from_published_weights_to_a_network(
     frames = load_frames(folder, "train", WORDS)
     teacher.save(folder / "teacher" / "train.npz", frames, [seen_boxes()] * len(frames))
     phase = Phase(until=1, side=64, mosaic=0.5, scales=(0.3, 0.5))
-    monkeypatch.setattr(train, "PHASES", (phase,))
-    train.main(
-        [
-            "--data", str(folder), "--backbone", str(folder / "backbone.npz"),
-            "--teacher", str(folder / "teacher"), "--run", str(folder / "runs" / "main"),
-            "--batch-size", "8", "--workers", "0",
-        ]
-    )  # fmt: skip
+    plans = {name: replace(plan, phases=(phase,)) for name, plan in train.PLANS.items()}
+    monkeypatch.setattr(train, "PLANS", plans)
+    usual = [
+        "--data", str(folder), "--backbone", str(folder / "backbone.npz"),
+        "--teacher", str(folder / "teacher"), "--batch-size", "8", "--workers", "0",
+    ]  # fmt: skip
+    train.main([*usual, "--run", str(folder / "runs" / "main"), "--gradnorm"])
     assert "best epoch 0, score " in capsys.readouterr().out
     best = load_file(folder / "runs" / "main" / "best.safetensors")
     StageA(COUNT).load_state_dict(best)
-    name = "stage1.0.conv1.weight"  # frozen, so still as published
+    name = "stage2.0.conv1.weight"  # frozen, so still as published
     assert torch.equal(best[f"backbone.{name}"], own[name])
-    assert not torch.equal(best["backbone.stage2.0.conv1.weight"], own["stage2.0.conv1.weight"])
+    assert not torch.equal(best["backbone.stage3.0.conv1.weight"], own["stage3.0.conv1.weight"])
     assert (folder / "runs" / "train_pixels.u8").stat().st_size == 8 * 320 * 240 * 3
+
+    # The second part starts where the first was.
+    last = train.last_weights(folder / "runs" / "main")
+    finish = folder / "runs" / "finish"
+    train.main(
+        [*usual, "--run", str(finish), "--plan", "finish", "--start", str(folder / "runs" / "main")]
+    )
+    name = "backbone.stage3.0.conv1.weight"
+    moved = (load_file(finish / "best.safetensors")[name] - last[name]).abs().max()
+    assert 0 < moved <= 2 * train.LOADED_RATE
+
+
+def test_a_run_that_saved_nothing_is_named_when_another_is_to_start_from_it(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no saved state"):
+        train.last_weights(tmp_path)
 
 
 def test_the_command_names_what_it_lacks(capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,11 +175,11 @@ def test_the_command_names_what_it_lacks(capsys: pytest.CaptureFixture[str]) -> 
 # What moves and how fast
 
 
-def test_stem_and_stage_1_are_frozen_and_nothing_else() -> None:
+def test_stem_and_the_first_two_stages_are_frozen_and_nothing_else() -> None:
     model = StageA(3)
     train.freeze(model)
     frozen = {name.split(".")[1] for name, p in model.named_parameters() if not p.requires_grad}
-    assert frozen == {"input_bn", "stem_conv", "stem_bn", "stage1"}
+    assert frozen == {"input_bn", "stem_conv", "stem_bn", "stage1", "stage2"}
     for part in frozen:
         assert not any(p.requires_grad for p in model.backbone.get_submodule(part).parameters())
 

@@ -1,0 +1,147 @@
+"""Let a checkpoint look at the photos of the pack: all it sees, or as the app would show it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+import torch
+
+from engines.maxsight.classes import Vocabulary
+from engines.maxsight.decode import Detections, decode
+from engines.maxsight.fit.pack import Frame
+from engines.maxsight.fit.thresholds import Reading
+from engines.maxsight.frames import Pixels, letterbox
+from engines.maxsight.stage_a_network import EagerNetwork, Network, OnnxNetwork
+from engines.maxsight.stage_a_runner import CHECKPOINT, GRAPH_FILE, StageARunner
+from engines.runtime.device import Placement
+from engines.runtime.fit import write_card
+from engines.runtime.settings import Settings
+from engines.runtime.weights import WEIGHTS_FILE
+
+# What average precision is computed down to; as in training.
+LOW_SCORE = 0.02
+
+
+def read_photo(frame: Frame) -> Pixels:
+    """Read a photo of the pack, (H, W, 3) uint8 RGB.
+
+    Raises:
+        ValueError: if there is none or it has another size than the pack says.
+    """
+    bgr = cv2.imread(str(frame.path), cv2.IMREAD_COLOR)
+    if bgr is None or bgr.shape[:2] != (frame.height, frame.width):
+        raise ValueError(f"{frame.path} is no picture of {frame.width} × {frame.height}")
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def side_of_graph(graph: Path) -> int:
+    """Return the pixels of the square input of an exported graph."""
+    model = onnx.load(graph, load_external_data=False)
+    return int(model.graph.input[0].type.tensor_type.shape.dim[-1].dim_value)
+
+
+def network_for(
+    checkpoint: Path, side: int, *, words: Vocabulary, threads: int
+) -> tuple[Network, str]:
+    """Return the network of a checkpoint for an input side, and what it is.
+
+    The graph is the one that ships; for other sides there are only the weights.
+    """
+    graph = checkpoint / GRAPH_FILE
+    if graph.is_file() and side_of_graph(graph) == side:
+        return OnnxNetwork(graph, side=side, threads=threads), "int8 graph"
+    placement = Placement(torch.device("cpu"), torch.float32, "to measure")
+    return (
+        EagerNetwork(checkpoint / WEIGHTS_FILE, classes=len(words.trained), placement=placement),
+        "float32 weights",
+    )
+
+
+def look_at_all(
+    network: Network, frames: Sequence[Frame], *, side: int, powers: Sequence[float]
+) -> dict[Reading, list[Detections]]:
+    """Detect every trained class down to LOW_SCORE in whole photos, once for each power."""
+    found: dict[Reading, list[Detections]] = {Reading(side, power): [] for power in powers}
+    for frame in frames:
+        square, scale = letterbox(read_photo(frame), side)
+        output = network(square)
+        for reading, own in found.items():
+            own += decode(
+                output,
+                input_size=(side, side),
+                scales=[scale],
+                frame_sizes=[(frame.height, frame.width)],
+                min_score=LOW_SCORE,
+                objectness_power=reading.power,
+            )
+    return found
+
+
+def inference_part(
+    reading: Reading, thresholds: Mapping[str, float], words: Vocabulary
+) -> dict[str, Any]:
+    """Return the part "inference" of a card, as `stage_a_runner.read_inference` reads it."""
+    return {
+        "classes": list(words.trained_ids),
+        "thresholds": dict(thresholds),
+        "input_side": reading.side,
+        "objectness_power": reading.power,
+    }
+
+
+@contextmanager
+def runner_of(
+    checkpoint: Path,
+    reading: Reading,
+    thresholds: Mapping[str, float],
+    *,
+    words: Vocabulary,
+    settings: Settings,
+) -> Iterator[StageARunner]:
+    """Load a checkpoint as the app would if its card said this; the checkpoint stays as it is."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / CHECKPOINT
+        folder.mkdir()
+        graph = checkpoint / GRAPH_FILE
+        (folder / WEIGHTS_FILE).symlink_to((checkpoint / WEIGHTS_FILE).resolve())
+        if graph.is_file() and side_of_graph(graph) == reading.side:
+            (folder / GRAPH_FILE).symlink_to(graph.resolve())
+        blank = dict.fromkeys(("created", "summary", "command", "data", "licence"), "measuring")
+        write_card(
+            folder,
+            {
+                "name": CHECKPOINT, "version": "measuring", **blank, "metrics": {}, "limits": [],
+                "inference": inference_part(reading, thresholds, words),
+            },
+        )  # fmt: skip
+        runner = StageARunner(
+            settings.model_copy(update={"checkpoints_dir": Path(name)}),
+            Placement(torch.device("cpu"), torch.float32, "to measure"),
+        )
+        runner.load()
+        yield runner
+        runner.unload()
+
+
+def join_parts(count: int, parts: Iterable[tuple[Sequence[int], Sequence[Any]]]) -> list[Any]:
+    """Put (places, values) of disjoint parts into one list of `count`.
+
+    Raises:
+        ValueError: if the parts do not fill the list exactly once.
+    """
+    joined: list[Any] = [None] * count
+    filled = 0
+    for places, values in parts:
+        for place, value in zip(places, values, strict=True):
+            joined[place] = value
+            filled += 1
+    if filled != count or any(value is None for value in joined):
+        raise ValueError(f"{filled} values do not fill {count} places")
+    return joined
