@@ -23,6 +23,7 @@ ENGINES = (
     ("rag", "engines.rag.engine", "RagEngine"),
     ("llm", "engines.llm.model", "LanguageModel"),
     ("upcycle", "engines.upcycle.engine", "UpcycleEngine"),
+    ("maxsight", "engines.maxsight.artificial_load", "LoadablePipeline"),
 )
 
 
@@ -77,6 +78,10 @@ def _register(pool: EnginePool) -> EnginePool:
 def _build(pool: EnginePool, module: str, class_name: str) -> Engine:
     # The import waits until the engine is needed: timm and its kin take seconds.
     engine_class = getattr(importlib.import_module(module), class_name)
+    # MaxSight asks for the lane itself: its first pass goes before all other jobs.
+    from_settings = getattr(engine_class, "from_settings", None)
+    if from_settings is not None:
+        return cast("Engine", from_settings(pool.settings, pool.placement, pool.lane))
     return cast("Engine", engine_class(pool.settings, pool.placement))
 
 

@@ -23,8 +23,17 @@ PURPOSE = "Show a thing or ask about it, and learn which bin it belongs in."
 DISCLAIMER = "A demonstration, not a certified sorting or mobility aid."
 WEB_DIR = REPO_ROOT / "assets" / "web"
 ICON_PATH = WEB_DIR / "icon.svg"
-SHEETS = ("app.css", "upcycle.css")
-SCRIPTS = ("app.js", "upcycle.js")
+SHEETS = ("app.css", "upcycle.css", "maxsight.css")
+SCRIPTS = (
+    "app.js",
+    "upcycle.js",
+    "maxsight_draw.js",
+    "maxsight_voice.js",
+    "maxsight_view.js",
+    "maxsight_camera.js",
+    "maxsight.js",
+    "maxsight_keys.js",
+)
 
 FOOTER_BUSY_S = 3.0
 FOOTER_SETTLED_S = 20.0
@@ -53,10 +62,11 @@ TABS = (
     TabSpec("Waste", "waste", "components.waste_tab"),
     TabSpec("Ask", "ask", "components.chat_tab"),
     TabSpec("Upcycle", "upcycle", "components.upcycle_tab"),
+    TabSpec("MaxSight", "maxsight", "components.maxsight_tab"),
     TabSpec("System", "system", "components.system_tab"),
 )
 
-ENGINE_LABELS = {"rag": "Chat", "llm": "Language model"}
+ENGINE_LABELS = {"rag": "Chat", "llm": "Language model", "maxsight": "MaxSight"}
 
 _APPEARANCES = (("light", "Light"), ("dark", "Dark"), ("contrast", "High contrast"))
 

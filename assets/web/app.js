@@ -57,7 +57,7 @@
   // A screen reader speaks what changes in a live region. The region is emptied first, so that the
   // same sentence is spoken again when it is said again, and is not spoken twice otherwise.
   const pending = {};
-  function announce(text, isUrgent = false) {
+  function announce(text, isUrgent = false, lang = "en") {
     const id = isUrgent ? "live-assertive" : "live-polite";
     const region = document.getElementById(id);
     const sentence = String(text ?? "").trim();
@@ -65,6 +65,7 @@
     clearTimeout(pending[id]);
     region.textContent = "";
     pending[id] = setTimeout(() => {
+      region.lang = lang;
       region.textContent = sentence;
     }, 120);
   }
@@ -80,22 +81,45 @@
   }
 
   // Gradio says nothing when the camera can't be had, so the page does.
+  function howToAllow() {
+    const browser = navigator.userAgent;
+    if (/iPhone|iPad/.test(browser)) {
+      return "Press the symbol beside the address, open Website Settings and allow the camera.";
+    }
+    if (/Firefox/.test(browser)) {
+      return "Press the camera symbol beside the address, take the block away, then try again.";
+    }
+    if (/Safari/.test(browser) && !/Chrom/.test(browser)) {
+      return "Open the menu Safari, Settings for this website, and allow the camera.";
+    }
+    return "Press the symbol on the left of the address, allow the camera, then try again.";
+  }
+  const NO_CAMERA = "No camera was found on this device. Connect one, then try again.";
   const CAMERA_REASONS = {
-    NotAllowedError:
-      "The browser did not allow the camera. Allow it beside the address, then try again.",
-    NotFoundError: "No camera was found on this device.",
+    NotAllowedError: `The browser did not allow the camera. ${howToAllow()}`,
+    NotFoundError: NO_CAMERA,
+    OverconstrainedError: NO_CAMERA,
     NotReadableError: "The camera is busy in another program. Close that one, then try again.",
+    AbortError: "The camera did not start. Unplug it or restart the browser, then try again.",
+    insecure:
+      "Browsers allow a camera only at an address that begins with https, or on the computer " +
+      "that runs this app. Open the page that way.",
   };
+  const CAMERA_PLACES = ["waste-photo", "maxsight-camera"];
   function sayWhyNoCamera(reason) {
-    const photo = document.getElementById("waste-photo");
-    if (!photo) return;
-    const why = CAMERA_REASONS[reason] ?? "The camera could not be started.";
+    const why = CAMERA_REASONS[reason] ?? "The camera could not be started. Load the page again.";
     const text = `${why} You can also choose a photo.`;
+    announce(text, true);
+    // A tab that shows it in a place of its own says so.
+    const told = new CustomEvent("releaf-no-camera", { detail: text, cancelable: true });
+    if (!document.dispatchEvent(told)) return;
+    const places = CAMERA_PLACES.map((id) => document.getElementById(id));
+    const open = places.find((place) => place?.offsetParent);
+    if (!open) return;
     const note = document.getElementById("camera-note") ?? document.createElement("p");
     note.id = "camera-note";
     note.textContent = text;
-    photo.after(note);
-    announce(text, true);
+    open.after(note);
   }
   const devices = navigator.mediaDevices;
   if (devices?.getUserMedia) {
@@ -161,23 +185,29 @@
   asksForDark.addEventListener("change", applyAppearance);
   asksForContrast.addEventListener("change", applyAppearance);
 
+  // Whatever changes on the page, each of these looks at it once before the next drawing.
+  const repairs = [repair];
   let isPlanned = false;
-  const planRepair = () => {
+  const planRepairs = () => {
     if (isPlanned) return;
     isPlanned = true;
     requestAnimationFrame(() => {
       isPlanned = false;
-      repair();
+      for (const one of repairs) one();
     });
   };
-  new MutationObserver(planRepair).observe(document.documentElement, {
+  new MutationObserver(planRepairs).observe(document.documentElement, {
     childList: true,
     subtree: true,
     attributes: true,
     attributeFilter: ["class", "role"],
   });
+  function onChange(act) {
+    repairs.push(act);
+    act();
+  }
 
-  window.releaf = { announce };
+  window.releaf = { announce, onChange, sayWhyNoCamera };
   repair();
 })();
 
@@ -299,16 +329,6 @@
     document.addEventListener(kind, leave, { capture: true, passive: true });
   }
 
-  let isPlanned = false;
-  new MutationObserver(() => {
-    if (isPlanned) return;
-    isPlanned = true;
-    requestAnimationFrame(() => {
-      isPlanned = false;
-      repair();
-    });
-  }).observe(document.documentElement, { childList: true, subtree: true });
-
   window.releafAsk = { putBack, press };
-  repair();
+  window.releaf.onChange(repair);
 })();

@@ -122,15 +122,7 @@
     }
   });
 
-  let isPlanned = false;
-  new MutationObserver(() => {
-    if (isPlanned) return;
-    isPlanned = true;
-    requestAnimationFrame(() => {
-      isPlanned = false;
-      repair();
-    });
-  }).observe(document.documentElement, { childList: true, subtree: true });
+  window.releaf.onChange(repair);
 
   const wanted = new URLSearchParams(window.location.search).get("tab");
   if (wanted && /^[a-z]+$/.test(wanted)) {

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -34,6 +35,7 @@ from engines.runtime.device import choose_placement
 from engines.runtime.settings import load_settings
 from engines.waste.engine import WasteEngine
 from engines.waste.images import open_picture
+from tests.browser.paint import write_paint_film
 
 ROOT = Path(__file__).absolute().parents[2]
 START_LIMIT_S = 90.0
@@ -122,7 +124,21 @@ def example_paths() -> list[Path]:
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
     """Start app.py on a free port with empty folders; end it as a service manager would."""
-    home = tmp_path_factory.mktemp("app")
+    with started([sys.executable, "app.py"], tmp_path_factory.mktemp("app")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def paint_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    """Start the app with MaxSight alone, which sees painted rectangles."""
+    command = [sys.executable, "-m", "tests.browser.maxsight_app"]
+    with started(command, tmp_path_factory.mktemp("paint")) as running:
+        yield running
+
+
+@contextmanager
+def started(command: list[str], home: Path) -> Iterator[RunningApp]:
+    """Start an app on a free port with its folders in `home`, and end it with SIGTERM."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -132,15 +148,13 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
         "RELEAF_DATA_DIR": str(home / "data"),
     }
     log = home / "app.log"
-    started = time.monotonic()
+    began = time.monotonic()
     with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=output, stderr=output
-        )
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_for_page(url, process, log)
-        yield RunningApp(url, home / "data", time.monotonic() - started)
+        yield RunningApp(url, home / "data", time.monotonic() - began)
         process.send_signal(signal.SIGTERM)
         status = process.wait(timeout=20)
         assert status == 0, f"The app ended with {status}:\n{log.read_text()}"
@@ -176,12 +190,30 @@ def browser(
     playwright: Playwright, example_paths: list[Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Browser]:
     """Launch Chromium with an empty profile and a camera that films the first example."""
+    film = tmp_path_factory.mktemp("camera") / "film.y4m"
+    write_film(film, example_paths[0])
+    with launched(playwright, film) as chromium:
+        yield chromium
+
+
+@pytest.fixture(scope="session")
+def paint_browser(
+    playwright: Playwright, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Browser]:
+    """Launch Chromium with a camera that films painted rectangles."""
+    film = tmp_path_factory.mktemp("paint_camera") / "paint.y4m"
+    write_paint_film(film)
+    with launched(playwright, film) as chromium:
+        yield chromium
+
+
+@contextmanager
+def launched(playwright: Playwright, film: Path) -> Iterator[Browser]:
+    """Launch Chromium with an empty profile and a camera that shows a YUV4MPEG2 film."""
     executable = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
     if executable is None:
         pytest.fail("The browser tests need chromium. As root: apt-get install chromium")
-    film = tmp_path_factory.mktemp("camera") / "film.y4m"
-    write_film(film, example_paths[0])
-    launched = playwright.chromium.launch(
+    chromium = playwright.chromium.launch(
         executable_path=executable,
         args=[
             *CHROMIUM_FLAGS,
@@ -189,8 +221,8 @@ def browser(
             f"--use-file-for-fake-video-capture={film}",
         ],
     )
-    yield launched
-    launched.close()
+    yield chromium
+    chromium.close()
 
 
 def write_film(target: Path, picture: Path, *, frames: int = 20) -> None:
@@ -210,11 +242,24 @@ def write_film(target: Path, picture: Path, *, frames: int = 20) -> None:
 @pytest.fixture
 def visits(browser: Browser, app: RunningApp) -> Iterator[Visits]:
     """Open pages as separate visitors; afterwards nothing may have gone wrong behind them."""
-    opened = Visits(browser, app)
-    yield opened
-    opened.close()
-    assert opened.seen.outside_requests == []
-    assert opened.seen.console_errors == []
+    with watched(Visits(browser, app)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def paint_visits(paint_browser: Browser, paint_app: RunningApp) -> Iterator[Visits]:
+    """Open pages of the app that sees paint, before a camera that films paint."""
+    with watched(Visits(paint_browser, paint_app, ready="MaxSight: ready")) as opened:
+        yield opened
+
+
+@contextmanager
+def watched(visits: Visits) -> Iterator[Visits]:
+    """Close the pages at the end; then nothing may have gone wrong behind them."""
+    yield visits
+    visits.close()
+    assert visits.seen.outside_requests == []
+    assert visits.seen.console_errors == []
 
 
 @pytest.fixture
@@ -226,9 +271,10 @@ def page(visits: Visits) -> Page:
 class Visits:
     """Open the page as visitors who share nothing, each in a browser context of its own."""
 
-    def __init__(self, browser: Browser, app: RunningApp) -> None:
+    def __init__(self, browser: Browser, app: RunningApp, *, ready: str = "Waste: ready") -> None:
         self.browser = browser
         self.app = app
+        self.ready = ready
         self.seen = Seen()
         self._contexts: list[BrowserContext] = []
 
@@ -239,8 +285,12 @@ class Visits:
         height: int = 900,
         permissions: tuple[str, ...] = (),
         query: str = "",
+        script: str = "",
     ) -> Page:
-        """Open the page in a new context and wait until the waste engine is ready."""
+        """Open the page in a new context and wait until its engine is ready.
+
+        `script` runs in every page of the context before anything else of the page does.
+        """
         context = self.browser.new_context(
             viewport={"width": width, "height": height},
             permissions=list(permissions),
@@ -250,10 +300,12 @@ class Visits:
         self._contexts.append(context)
         context.set_default_timeout(PAGE_LIMIT_MS)
         context.add_init_script(RECORD_SPEECH)
+        if script:
+            context.add_init_script(script)
         self.seen.watch(context)
         page = context.new_page()
         page.goto(f"{self.app.url}/{query}")
-        page.get_by_text("Waste: ready").wait_for()
+        page.get_by_text(self.ready).wait_for()
         return page
 
     def close(self) -> None:

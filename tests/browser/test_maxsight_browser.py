@@ -1,0 +1,204 @@
+"""The MaxSight tab in a real browser, before a camera that films painted rectangles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Visits
+from tests.browser.maxsight_page import (
+    FAKE_VOICE,
+    OVERLAY,
+    drawn_share,
+    expect_camera_off,
+    heard,
+    open_maxsight,
+    start,
+    start_button,
+    state,
+    stop_button,
+    wait_until_seen,
+)
+from tests.browser.paint import painted_frame
+from tests.browser.waste_page import choose_files, unfold
+
+HIDE = """
+() => {
+  Object.defineProperty(document, "hidden", { value: true, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}
+"""
+REFUSE = """
+if (navigator.mediaDevices) {{
+  navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("no", "{name}"));
+}}
+"""
+# Longer than the server sends an alert again with the frames that follow.
+SAID_AGAIN_MS = 2600
+
+
+def test_one_press_shows_boxes_words_and_shapes_and_says_each_alert_once(
+    paint_visits: Visits,
+) -> None:
+    page = open_maxsight(paint_visits)
+    start(page)
+    overlay = page.evaluate(OVERLAY)
+    assert overlay["isOnPicture"]
+    assert overlay["drawn"] > 0.02
+    expect(state(page).locator(".shape-octagon")).to_be_visible()
+    things = page.locator("#maxsight-list li")
+    expect(things.nth(0)).to_contain_text("Danger. Car")
+    expect(things.nth(1)).to_contain_text("Person")
+    page.wait_for_function("heard.some((one) => one.region === 'live-assertive')")
+    page.wait_for_timeout(SAID_AGAIN_MS)
+    (danger,) = heard(page, "live-assertive")
+    assert danger.startswith("Danger: car")
+    assert len(set(heard(page))) == len(heard(page))
+    expect(page.locator("#maxsight-status .maxsight-said")).to_contain_text("Last said:")
+
+
+def test_stop_ends_the_camera_and_start_opens_it_again(paint_visits: Visits) -> None:
+    page = open_maxsight(paint_visits)
+    start(page)
+    stop_button(page).click()
+    expect_camera_off(page)
+    expect(state(page)).to_contain_text("Camera off")
+    start(page)
+    page.wait_for_function(f"() => ({OVERLAY})().drawn > 0.02")
+    assert page.evaluate("kept.readyState") == "live"
+
+
+def leave_the_tab(page: Page) -> None:
+    page.get_by_role("tab", name="System").click()
+    page.locator("#system-engines").wait_for()
+    page.get_by_role("tab", name="MaxSight").click()
+
+
+def hide_the_page(page: Page) -> None:
+    page.evaluate(HIDE)
+
+
+def start_in_another_window(page: Page) -> None:
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.get_by_role("tab", name="MaxSight").click()
+    start_button(other).click()
+    wait_until_seen(other)
+    other.close()
+
+
+@pytest.mark.parametrize(
+    ("leave", "why"),
+    [
+        pytest.param(leave_the_tab, "You left the tab", id="another tab of the app"),
+        pytest.param(hide_the_page, "out of sight", id="page hidden"),
+        pytest.param(start_in_another_window, "another tab or window", id="started elsewhere"),
+    ],
+)
+def test_the_camera_goes_off_by_itself_and_the_page_says_why(
+    leave: Callable[[Page], None], why: str, paint_visits: Visits
+) -> None:
+    page = open_maxsight(paint_visits)
+    start(page)
+    leave(page)
+    expect_camera_off(page)
+    expect(state(page)).to_contain_text(why)
+
+
+@pytest.mark.parametrize(
+    ("script", "what_to_do"),
+    [
+        pytest.param("", "did not allow the camera. Press the symbol", id="refused"),
+        pytest.param(REFUSE.format(name="NotReadableError"), "Close that one", id="busy"),
+        pytest.param(REFUSE.format(name="NotFoundError"), "Connect one", id="absent"),
+        pytest.param(
+            "Object.defineProperty(navigator, 'mediaDevices', { value: undefined });",
+            "begins with https",
+            id="insecure address",
+        ),
+    ],
+)
+def test_a_camera_that_cannot_be_had_is_explained_once_and_can_be_tried_again(
+    script: str, what_to_do: str, paint_visits: Visits
+) -> None:
+    page = open_maxsight(paint_visits, is_allowed=False, script=script)
+    for attempt in (1, 2):
+        start_button(page).click()
+        expect(state(page)).to_contain_text(what_to_do)
+        expect(start_button(page)).to_be_visible()
+        page.wait_for_function(
+            "count => heard.filter((one) => one.region === 'live-assertive').length === count",
+            arg=attempt,
+        )
+    expect(page.locator("#camera-note")).to_have_count(0)
+
+
+def test_without_answers_the_boxes_vanish_and_the_page_says_that_it_waits(
+    paint_visits: Visits,
+) -> None:
+    page = open_maxsight(paint_visits)
+    start(page)
+    page.evaluate(
+        "() => { window.show = releafMaxSight.show; releafMaxSight.show = () => undefined; }"
+    )
+    expect(state(page)).to_contain_text("Don't rely on it now")
+    assert drawn_share(page) == 0
+    expect(page.locator("#maxsight-list li")).to_have_count(0)
+    assert sum("No answer" in sentence for sentence in heard(page)) <= 1
+    page.wait_for_function("heard.some((one) => one.text.includes('No answer'))")
+    page.evaluate("() => { releafMaxSight.show = window.show; }")
+    wait_until_seen(page)
+
+
+def test_a_photo_is_looked_at_under_the_same_boxes(paint_visits: Visits, tmp_path: Path) -> None:
+    photo = tmp_path / "street.png"
+    Image.fromarray(painted_frame(0)).save(photo)
+    page = open_maxsight(paint_visits)
+    unfold(page, "#maxsight-files")
+    choose_files(page, page.locator("#maxsight-photo button.upload-container"), photo)
+    expect(page.locator("#maxsight-picture img")).to_be_visible()
+    expect(page.locator("#maxsight-camera")).not_to_be_visible()
+    expect(page.locator("#maxsight-picture canvas.maxsight-boxes")).to_be_visible()
+    expect(page.locator("#maxsight-list li").first).to_contain_text("Car")
+
+
+def test_the_voice_never_overlaps_a_danger_interrupts_and_the_live_region_stays_silent(
+    paint_visits: Visits,
+) -> None:
+    page = open_maxsight(paint_visits, script=FAKE_VOICE)
+
+    def alert(text: str, *, is_danger: bool = False, lang: str = "en-US") -> None:
+        given = {"text": text, "lang": lang, "rate": 1.5, "isInterrupting": is_danger}
+        page.evaluate("given => releafMaxSightVoice.alert(given)", given)
+
+    def speaking() -> list[str]:
+        texts: list[str] = page.evaluate(
+            "utterances.filter((one) => !one.isOver).map((one) => one.text)"
+        )
+        return texts
+
+    alert("First.")
+    alert("Second.")
+    alert("Third.")
+    assert speaking() == ["First."]
+    page.evaluate("finish('First.')")
+    assert speaking() == ["Third."]
+    alert("Achtung.", is_danger=True, lang="de-DE")
+    assert speaking() == ["Achtung."]
+    assert page.evaluate("utterances.at(-1).voice.lang") == "de-DE"
+    assert page.evaluate("utterances.at(-1).rate") == 1.5
+    page.evaluate("releafMaxSight.mute(true)")
+    alert("Nobody hears this.")
+    assert speaking() == []
+    page.evaluate("releafMaxSight.mute(false)")
+    page.evaluate("releafMaxSight.spokenBy('reader')")
+    alert("Only the screen reader.")
+    page.wait_for_function("heard.some((one) => one.text === 'Only the screen reader.')")
+    assert speaking() == []
+    assert set(heard(page)) <= {"Only the screen reader.", "Muted.", "Sound on."}
+    alert("Sin voz.", lang="es-ES")
+    page.wait_for_function("heard.some((one) => one.text === 'Sin voz.')")
