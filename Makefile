@@ -5,6 +5,7 @@
 # make train   train the waste model: make train DATA=path
 # make train-chat   fit the small models of the chat, a few minutes
 # make train-upcycle   train and measure the networks of the upcycling graph, up to an hour
+# make train-maxsight   train, export and measure the safety pass of MaxSight, many hours
 # make clean   remove the virtual environment and caches
 
 PYTHON ?= python3
@@ -14,7 +15,8 @@ DATA ?=
 RUN ?= runs/waste
 
 .DELETE_ON_ERROR:
-.PHONY: run install test test-tools lint bench train train-chat train-upcycle clean
+.PHONY: run install test test-tools lint bench train train-chat train-upcycle clean \
+  train-maxsight finish-maxsight ship-maxsight maxsight-files
 
 run: install
 	@$(BIN)/python app.py
@@ -103,6 +105,44 @@ FINER := --epochs 7 --draws 4096 --size 224 --test-size 260 --min-crop 0.55 --pa
   --warmup-epochs 0.5 --ema-decay 0.99 --frozen-stages 2
 LEFT_OUT := trashnet grocerystore
 SHORT := --epochs 3 --draws 2400 --warmup-epochs 1 --ema-decay 0.99 --test-size 224
+
+# The safety pass of MaxSight: teacher, a long run at a high rate, a short one that ends it, export
+# and report. The long run is stopped by hand when it no longer improves (kill it, then make
+# finish-maxsight); left alone it ends after its last epoch. BACKBONE is ResNet-50 v2 of Gluon as
+# npz, TEACHER picodet_s_416_coco.onnx.
+BACKBONE ?=
+TEACHER ?=
+SIDE ?= 320
+MAXSIGHT_RUN ?= runs/maxsight
+SIGHT := engines.maxsight.fit
+SIGHT_TRAIN = MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 OMP_WAIT_POLICY=PASSIVE \
+  $(BIN)/python -m $(SIGHT).train --data '$(DATA)' --backbone '$(BACKBONE)' \
+  --teacher $(MAXSIGHT_RUN)/teacher
+
+maxsight-files:
+	@if [ -z '$(DATA)' ] || [ -z '$(BACKBONE)' ] || [ -z '$(TEACHER)' ]; then \
+	  echo 'Say where the files are: make train-maxsight DATA=path BACKBONE=npz TEACHER=onnx'; exit 1; fi
+
+$(MAXSIGHT_RUN)/teacher/train.npz: | maxsight-files
+	$(BIN)/python -m $(SIGHT).teacher --data '$(DATA)' --weights '$(TEACHER)' \
+	  --out $(MAXSIGHT_RUN)/teacher
+
+train-maxsight: install $(VENV)/.dev.stamp maxsight-files $(MAXSIGHT_RUN)/teacher/train.npz
+	$(SIGHT_TRAIN) --run $(MAXSIGHT_RUN)/main --plan main
+	$(MAKE) finish-maxsight
+
+finish-maxsight: maxsight-files
+	$(SIGHT_TRAIN) --run $(MAXSIGHT_RUN)/finish --plan finish --start $(MAXSIGHT_RUN)/main
+	$(MAKE) ship-maxsight
+
+# If another SIDE turns out better, the report says so and stops: make ship-maxsight SIDE=...
+ship-maxsight:
+	@if [ -z '$(DATA)' ]; then echo 'Say where the photos are: make ship-maxsight DATA=path'; exit 1; fi
+	$(BIN)/python -m $(SIGHT).export --run $(MAXSIGHT_RUN)/finish --data '$(DATA)' \
+	  --out checkpoints/maxsight-a --side $(SIDE) --numbers $(MAXSIGHT_RUN)/export.json
+	$(BIN)/python -m $(SIGHT).report --data '$(DATA)' --checkpoint checkpoints/maxsight-a \
+	  --sides 256 320 384 --export $(MAXSIGHT_RUN)/export.json \
+	  --runs $(MAXSIGHT_RUN)/main $(MAXSIGHT_RUN)/finish
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

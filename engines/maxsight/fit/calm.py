@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -115,10 +116,8 @@ def is_parked_near(frame: Frame, words: Vocabulary) -> bool:
 def alerts_of(video: Video, look: Look) -> list[Alert]:
     """Show the video to a new session and return what it says."""
 
-    def step(
-        pixels: Pixels, *, frame_id: int, captured_s: float, box: ContextBox
-    ) -> PipelineStep:
-        seen = look(pixels, frame_id, captured_s)
+    def step(frame: Pixels, *, frame_id: int, captured_s: float, box: ContextBox) -> PipelineStep:
+        seen = look(frame, frame_id, captured_s)
         return PipelineStep(seen, GateReport("absent", "Skipped: there is no context pass."), None)
 
     session = MaxSightSession(step, lambda: 0.0)
@@ -159,9 +158,7 @@ def summarise_parked(alerts: Sequence[Sequence[Alert]], *, seconds: float) -> di
 
 
 def _longest_pause_s(said: Sequence[Sequence[Alert]]) -> float | None:
-    pauses = [
-        later.at_s - one.at_s for own in said for one, later in zip(own, own[1:], strict=False)
-    ]
+    pauses = [later.at_s - one.at_s for own in said for one, later in pairwise(own)]
     return float(max(pauses)) if pauses else None
 
 

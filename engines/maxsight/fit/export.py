@@ -3,18 +3,20 @@
 `python -m engines.maxsight.fit.export --run DIR --data DIR --out checkpoints/maxsight-a`
 
 Static quantisation, one scale per output channel of a weight, ranges of the activations from real
-training photos. The first and the last layers can stay in float.
+training photos. The first and the last layers can stay in float. With `--numbers` the int8 graph is
+measured against the fp32 graph on val.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
@@ -27,6 +29,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from safetensors.torch import save_file
 
 from engines.maxsight.classes import Vocabulary, vocabulary
+from engines.maxsight.fit.looking import compare_on_val
 from engines.maxsight.fit.pack import Frame, load_frames
 from engines.maxsight.frames import Pixels, letterbox, to_rgb
 from engines.maxsight.stage_a import StageA, StageAOutput
@@ -260,6 +263,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--in-float", nargs="*", default=[], help="more layers, such as backbone.stage1"
     )
     parser.add_argument("--float-graph", type=Path, help="keep the fp32 graph here")
+    parser.add_argument("--numbers", type=Path, help="measure int8 on val, write JSON here")
+    parser.add_argument("--val-photos", type=int, help="only so many of val")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args(argv)
     words = vocabulary()
@@ -268,25 +273,39 @@ def main(argv: Sequence[str] | None = None) -> None:
         *(() if arguments.quantise_last else LAST_LAYERS),
         *arguments.in_float,
     )
-    done = export(
-        arguments.run / BEST_FILE,
-        draw_squares(
-            load_frames(arguments.data, "train", words),
-            arguments.photos,
-            side=arguments.side,
-            seed=arguments.seed,
-        ),
-        arguments.out,
-        words=words,
+    squares = draw_squares(
+        load_frames(arguments.data, "train", words),
+        arguments.photos,
         side=arguments.side,
-        ops=(*QUANTISED_OPS, *(SUM_OPS if arguments.quantise_sums else ())),
-        in_float=in_float,
-        float_graph=arguments.float_graph,
+        seed=arguments.seed,
     )
+    numbers: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        full = arguments.float_graph or Path(folder) / "float.onnx"
+        done = export(
+            arguments.run / BEST_FILE,
+            squares,
+            arguments.out,
+            words=words,
+            side=arguments.side,
+            ops=(*QUANTISED_OPS, *(SUM_OPS if arguments.quantise_sums else ())),
+            in_float=in_float,
+            float_graph=full,
+        )
+        if arguments.numbers:
+            val = load_frames(arguments.data, "val", words)
+            drawn = np.random.default_rng(arguments.seed).permutation(len(val))
+            chosen = [val[index] for index in sorted(drawn[: arguments.val_photos])]
+            graphs = full, arguments.out / GRAPH_FILE
+            numbers = compare_on_val(*graphs, chosen, words=words, side=arguments.side)
+            arguments.numbers.parent.mkdir(parents=True, exist_ok=True)
+            arguments.numbers.write_text(json.dumps(asdict(done) | numbers, indent=1))
     print(f"{WEIGHTS_FILE} {done.weights_mb:.1f} MB, fp32 graph {done.float_graph_mb:.1f} MB")
     print(f"{GRAPH_FILE} {done.graph_mb:.1f} MB; int8 with fp32, correlation of")
     for name, value in done.correlations.items():
         print(f"  {name:20} {value:.4f}")
+    for name, value in numbers.items():
+        print(f"{name} {value:.4g}")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
@@ -36,17 +34,15 @@ def draw_photos(count: int, *, seed: int = 0, draws: int = BOOTSTRAP_DRAWS) -> N
     return rng.multinomial(count, np.full(count, 1 / count), size=draws)
 
 
-def bootstrap(
-    measure: Callable[[NDArray[np.int64]], float], weights: NDArray[np.int64]
-) -> list[float]:
-    """Return [measure of all photos once, low, high] from resampled photos.
+def around(once: float, draws: NDArray[np.float64]) -> list[float]:
+    """Return [value of all photos, low, high] with the values of resamples; NaN draws are left out.
 
-    Args:
-        measure: takes how often each photo counts, (photos,).
-        weights: (draws, photos) of `draw_photos`.
+    Raises:
+        ValueError: if no draw has a value.
     """
-    once = measure(np.ones(weights.shape[1], np.int64))
-    found = np.array([measure(row) for row in weights])
+    known = draws[~np.isnan(draws)]
+    if len(known) == 0:
+        raise ValueError("no resample has a value")
     tail = 100 * (1 - CONFIDENCE) / 2
-    low, high = np.nanpercentile(found, [tail, 100 - tail])
+    low, high = np.percentile(known, [tail, 100 - tail])
     return [once, float(low), float(high)]

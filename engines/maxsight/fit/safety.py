@@ -121,17 +121,15 @@ def _silence(
     return {"frames": count, "silent": silent, "share": share(silent, count)}
 
 
-def spoken_of(seen: Tier1, frame: Frame) -> list[str]:
+def spoken_of(seen: Tier1, photo: Frame) -> list[str]:
     """Return what a session says while a still photo is shown for SILENCE_S."""
 
-    def look(
-        pixels: Pixels, *, frame_id: int, captured_s: float, box: ContextBox
-    ) -> PipelineStep:
+    def look(frame: Pixels, *, frame_id: int, captured_s: float, box: ContextBox) -> PipelineStep:
         own = replace(seen, frame_id=frame_id, captured_s=captured_s)
         return PipelineStep(own, GateReport("absent", "Skipped: there is no context pass."), None)
 
     session = MaxSightSession(look, lambda: 0.0)
-    picture = np.full((frame.height, frame.width, 3), 128, np.uint8)
+    picture = np.full((photo.height, photo.width, 3), 128, np.uint8)
     for tick in range(int(SILENCE_S * SILENCE_FPS)):
         session.step(picture, tick / SILENCE_FPS)
     return [alert.text for alert in session.alerts]

@@ -17,22 +17,46 @@ from engines.maxsight.fit.matching import ClassMatches, mean_precision
 from engines.maxsight.fit.pack import Frame
 from engines.maxsight.urgency import DANGEROUS_BASE
 
-MIN_BOXES = 15
-MIN_PRECISION, MIN_RECALL = 0.7, 0.2
-# Vehicles that can be a danger: missing one is worse than naming one too many.
-DANGEROUS_PRECISION = 0.6
-LEAST_SCORE = 0.05
 FOLDS = 5
 # A larger input costs time in every frame and must be worth it.
 SIDE_MARGIN = 0.01
 
-TRUST_RULE = (
-    f"A class is named if val has at least {MIN_BOXES} true boxes of it (crowds and difficult ones "
-    f"left out) and there is a score from which on precision is at least {MIN_PRECISION} "
-    f"({DANGEROUS_PRECISION} for vehicles that can be a danger: missing one is worse) and recall "
-    f"at least {MIN_RECALL}, at an IoU of 0.5. Its threshold is the lowest such score, and never "
-    f"below {LEAST_SCORE}. The rule was set before these numbers were seen."
-)
+
+@dataclass(frozen=True)
+class TrustRule:
+    """When a class may be named. Precision and recall are at an IoU of 0.5, on val.
+
+    Attributes:
+        min_boxes: true boxes of it on val, crowds and difficult ones left out.
+        min_precision: least precision from its threshold on.
+        dangerous_precision: the same for vehicles that can be a danger; missing one is worse than
+            naming one too many.
+        min_recall: least recall.
+        least_score: no threshold is lower.
+    """
+
+    min_boxes: int = 15
+    min_precision: float = 0.7
+    dangerous_precision: float = 0.6
+    min_recall: float = 0.2
+    least_score: float = 0.05
+
+    @property
+    def words(self) -> str:
+        """The rule as sentences, for the card."""
+        return (
+            f"A class is named if val has at least {self.min_boxes} true boxes of it (crowds and "
+            "difficult ones left out) and there is a score from which on precision is at least "
+            f"{self.min_precision} ({self.dangerous_precision} for vehicles that can be a danger, "
+            f"as missing one is worse) and recall at least {self.min_recall}, at an IoU of 0.5. "
+            f"Its threshold is the lowest such score, and never below {self.least_score}. The rule "
+            "was set before these numbers were seen."
+        )
+
+    def precision_for(self, one: ObjectClass) -> float:
+        """Return the least precision at which a class may be named."""
+        is_dangerous = one.base_urgency >= DANGEROUS_BASE
+        return self.dangerous_precision if is_dangerous else self.min_precision
 
 
 @dataclass(frozen=True)
@@ -43,52 +67,46 @@ class Reading:
     power: float
 
 
-def precision_wanted(one: ObjectClass) -> float:
-    """Return the least precision at which a class may be named."""
-    return DANGEROUS_PRECISION if one.base_urgency >= DANGEROUS_BASE else MIN_PRECISION
-
-
 def threshold_of(
     matches: ClassMatches,
     weights: NDArray[np.int64],
-    *,
-    min_precision: float,
-    min_boxes: float = MIN_BOXES,
+    one: ObjectClass,
+    rule: TrustRule,
 ) -> float | None:
     """Return the lowest score from which on a class is good enough; None if there is none.
 
     Args:
-        weights: (photos,) 1 for those to choose on, 0 for the others.
+        weights: (photos,) 1 for those to choose on, 0 for the others. On a part of the photos a
+            class needs only that part of the boxes.
     """
     true = int(matches.true_counts @ weights)
+    part = float(np.count_nonzero(weights)) / len(weights)
     chosen = weights[matches.photos] > 0
     scores, is_hit = matches.scores[chosen], matches.is_hit[chosen]
-    if true < max(1.0, min_boxes) or len(scores) == 0:
+    if true < max(1.0, rule.min_boxes * part) or len(scores) == 0:
         return None
     hits = np.cumsum(is_hit)
-    good = (hits / np.arange(1, len(hits) + 1) >= min_precision) & (hits / true >= MIN_RECALL)
+    is_precise = hits / np.arange(1, len(hits) + 1) >= rule.precision_for(one)
     # A threshold cannot part equal scores.
     is_last = np.append(scores[1:] < scores[:-1], True)
-    places = np.flatnonzero(good & is_last & (scores >= LEAST_SCORE))
+    is_good = is_precise & (hits / true >= rule.min_recall) & is_last
+    places = np.flatnonzero(is_good & (scores >= rule.least_score))
     if len(places) == 0:
         return None
     # Rounded down, so that the lowest detection that counted stays in.
-    return max(LEAST_SCORE, float(np.floor(scores[places[-1]] * 1e4) / 1e4))
+    return max(rule.least_score, float(np.floor(scores[places[-1]] * 1e4) / 1e4))
 
 
 def choose_thresholds(
-    matches: Sequence[ClassMatches], weights: NDArray[np.int64], words: Vocabulary
+    matches: Sequence[ClassMatches],
+    weights: NDArray[np.int64],
+    words: Vocabulary,
+    rule: TrustRule,
 ) -> dict[str, float]:
-    """Return class id -> least score, for the classes that may be named.
-
-    On a part of the photos a class needs only that part of MIN_BOXES.
-    """
-    part = float(np.count_nonzero(weights)) / len(weights)
+    """Return class id -> least score, for the classes that may be named."""
     thresholds = {}
     for one, own in zip(words.trained, matches, strict=True):
-        least = threshold_of(
-            own, weights, min_precision=precision_wanted(one), min_boxes=MIN_BOXES * part
-        )
+        least = threshold_of(own, weights, one, rule)
         if least is not None:
             thresholds[one.id] = least
     return thresholds

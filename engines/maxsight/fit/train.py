@@ -51,11 +51,15 @@ FRESH_RATE, LOADED_RATE = 6e-4, 2e-4
 
 @dataclass(frozen=True)
 class Plan:
-    """A part of the training: how samples are made, and how the learning rate ends."""
+    """A part of the training: how samples are made, and how the learning rate ends.
+
+    ema_decay: of the moving average of the weights; shorter where the rate falls anyway.
+    """
 
     phases: tuple[Phase, ...]
     last_rate: float
     warmup_epochs: float
+    ema_decay: float
 
 
 # Small first and large last: most is learned cheaply, the last epochs see the size of use and
@@ -65,6 +69,7 @@ PLANS = {
         (Phase(until=60, side=192, mosaic=0.4, scales=(0.45, 1.4)),),
         last_rate=FRESH_RATE,
         warmup_epochs=0.5,
+        ema_decay=0.999,
     ),
     "finish": Plan(
         (
@@ -73,6 +78,7 @@ PLANS = {
         ),
         last_rate=6e-6,
         warmup_epochs=0.01,
+        ema_decay=0.995,
     ),
 }
 TEST_SIDE = 320
@@ -211,7 +217,8 @@ class LossOf:
         assert self.gradnorm is not None
         weighted = {n: part * getattr(self.weights, n) for n, part in parts._asdict().items()}
         # The last layer that all parts share.
-        self.gradnorm.update(weighted, [conv.weight for conv in model.pyramid.smooth])
+        shared = [cast(nn.Conv2d, conv).weight for conv in model.pyramid.smooth]
+        self.gradnorm.update(weighted, shared)
         return torch.stack([self.gradnorm.weight_of(n) * p for n, p in weighted.items()]).sum()
 
 
@@ -323,7 +330,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             min_learning_rate=plan.last_rate,
             warmup_epochs=plan.warmup_epochs,
             clip_norm=5.0,
-            ema_decay=0.999,
+            ema_decay=plan.ema_decay,
             seed=arguments.seed,
             num_workers=arguments.workers,
             patience=plan.phases[-1].until,

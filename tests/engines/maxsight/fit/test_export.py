@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from engines.maxsight.classes import vocabulary
 from engines.maxsight.fit import export
+from engines.maxsight.fit.looking import compare_on_val
 from engines.maxsight.fit.pack import load_frames
 from engines.maxsight.frames import FILL, Pixels
 from engines.maxsight.stage_a_network import OUTPUT_NAMES, OnnxNetwork, load_stage_a
@@ -23,6 +24,7 @@ from engines.maxsight.stage_a_runner import GRAPH_FILE, StageARunner
 from engines.runtime.device import Placement
 from engines.runtime.settings import Settings
 from engines.runtime.weights import WEIGHTS_FILE
+from tests.engines.maxsight.fit.toy import random_frame, write_pack
 from tests.engines.maxsight.random_checkpoint import inference, random_stage_a, write_card
 
 SIDE = 96
@@ -56,7 +58,8 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
             }
         )  # fmt: skip
     text = {"images": images, "annotations": [], "categories": [{"id": 1, "name": "person"}]}
-    (folder / "train.json").write_text(json.dumps(text))
+    for split in ("train", "val"):
+        (folder / f"{split}.json").write_text(json.dumps(text))
     return folder
 
 
@@ -76,6 +79,7 @@ def exported(pack: Path, run_dir: Path, tmp_path_factory: pytest.TempPathFactory
         "--run", str(run_dir), "--data", str(pack), "--out",
         str(checkpoints_dir / "maxsight-a"), "--side", str(SIDE), "--photos", str(PHOTOS),
         "--float-graph", str(checkpoints_dir / "float.onnx"),
+        "--numbers", str(checkpoints_dir / "export.json"), "--val-photos", "2",
     ]  # fmt: skip
     with (checkpoints_dir / "printed.txt").open("w") as printed, redirect_stdout(printed):
         export.main(command)
@@ -105,6 +109,24 @@ def test_the_command_prints_sizes_and_correlations(exported: Path) -> None:
     for name in OUTPUT_NAMES:
         (value,) = re.findall(rf"^  {name} +(\d\.\d{{4}})$", printed, re.MULTILINE)
         assert float(value) > 0.95
+
+
+def test_the_numbers_of_the_export_are_written_for_the_card(exported: Path) -> None:
+    numbers = json.loads((exported / "export.json").read_text())
+    graph = exported / "maxsight-a" / GRAPH_FILE
+    assert numbers["graph_mb"] == pytest.approx(graph.stat().st_size / 1e6)
+    assert set(numbers["correlations"]) == set(OUTPUT_NAMES)
+    assert numbers["photos"] == 2
+    assert numbers["map50_loss"] == numbers["map50_float"] - numbers["map50_int8"]
+
+
+def test_a_graph_loses_nothing_against_itself(exported: Path, tmp_path: Path) -> None:
+    write_pack(tmp_path, "val", [random_frame(number) for number in range(2)])
+    frames = load_frames(tmp_path, "val", WORDS)
+    graph = exported / "float.onnx"
+    found = compare_on_val(graph, graph, frames, words=WORDS, side=SIDE)
+    assert found["map50_loss"] == 0
+    assert found["photos"] == 2
 
 
 def test_the_files_are_half_and_a_quarter_of_the_float_graph(exported: Path) -> None:
