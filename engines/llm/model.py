@@ -97,18 +97,15 @@ class LanguageModel:
         """
         ensure_torchvision()
         adapter = self._adapter_folder()
-        network, tokenizer, name, origin = self._read()
-        if tokenizer.chat_template is None:
-            if self.settings.llm_model != SHIPPED_MODEL:
-                raise WeightsCorruptError(
-                    f"The language model {name} has no chat template, so it is no chat model.",
-                    "Set RELEAF_LLM_MODEL to a model made for chat, often called “Instruct”.",
-                )
-            tokenizer.chat_template = CHATML
+        network, tokenizer, name, origin = self._read_chat_model()
         if adapter is not None:
             network = with_adapter(network, adapter)
         module: nn.Module = network
-        module.to(device=self.placement.device, dtype=self.placement.dtype)
+        # Not `module.to(dtype)`: it would round the rotary frequencies too, and a position of 500
+        # would be turned by most of a radian.
+        for parameter in module.parameters():
+            parameter.data = parameter.data.to(self.placement.dtype)
+        module.to(self.placement.device)
         module.eval().requires_grad_(False)
         pack_for_decoding(module)
         loaded = Loaded(
@@ -167,6 +164,27 @@ class LanguageModel:
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """The model's tokenizer, with its chat template."""
         return self.loaded().tokenizer
+
+    def read_plain(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, str]:
+        """Return network, tokenizer and name for training: on the CPU, without any adapter.
+
+        Raises:
+            As `load`.
+        """
+        ensure_torchvision()
+        network, tokenizer, name, _ = self._read_chat_model()
+        return network, tokenizer, name
+
+    def _read_chat_model(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, str, str]:
+        network, tokenizer, name, origin = self._read()
+        if tokenizer.chat_template is None:
+            if self.settings.llm_model != SHIPPED_MODEL:
+                raise WeightsCorruptError(
+                    f"The language model {name} has no chat template, so it is no chat model.",
+                    "Set RELEAF_LLM_MODEL to a model made for chat, often called “Instruct”.",
+                )
+            tokenizer.chat_template = CHATML
+        return network, tokenizer, name, origin
 
     def _read(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, str, str]:
         """Return network, tokenizer, name and origin of the model that the settings name."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
+from engines.llm.citing import unmarked
 from engines.rag.answers import Answer, AnswerDelta, AnswerSentence, Mode
 from engines.rag.chunking import Chunk, split_sentences
 from engines.rag.follow_up import Turn
@@ -111,7 +112,7 @@ class Chat:
         yield AnswerDelta(opening)
         changed, notice, draft = 0, "", ""
         try:
-            for piece in self._stream(found, is_stopped):
+            for piece in unmarked(self._stream(found, is_stopped)):
                 draft += piece
                 *complete, draft = _sentences_so_far(draft)
                 for sentence in complete:

@@ -171,6 +171,11 @@ def test_precision_is_the_placements(own_cache: Path, make: Make) -> None:
     model.load()
     assert model.loaded().network.dtype == torch.bfloat16
     assert "bfloat16" in model.health().detail
+    # The angles of positions are not rounded with the weights.
+    rotary = model.loaded().network.get_submodule("model.rotary_emb")
+    head = model.loaded().network.config.head_dim
+    expected = 100_000.0 ** -(torch.arange(0, head, 2) / head)
+    assert torch.allclose(rotary.get_buffer("inv_freq"), expected, rtol=1e-6)
 
 
 def test_a_folder_can_be_the_model(small_folder: Path, make: Make) -> None:

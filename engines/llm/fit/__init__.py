@@ -1,0 +1,1 @@
+"""Teaching the language model: data, LoRA, evaluation, export."""
