@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from engines.llm.fit.examples import Example
+from engines.llm.fit.examples import LABEL, Example
 
 MIN_WORDS_FOR_LANGUAGE = 12
 # Below this the detector is guessing; names and places look like any language.
@@ -63,7 +63,9 @@ class Checker:
         # needs no counting.
         if len(whole.encode()) > self._max_tokens and self._count(whole) > self._max_tokens:
             return "too long"
-        if not is_language(example.output, self._language):
+        # A short answer full of names tells less than it does with its question.
+        asked = f"{example.instruction.removeprefix(LABEL)} {example.output}"
+        if not any(is_language(text, self._language) for text in (example.output, asked)):
             return "another language"
         key = " ".join("\n".join(texts).lower().split())
         digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
