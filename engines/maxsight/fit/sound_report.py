@@ -1,0 +1,310 @@
+"""Measure the network of sounds and write its checkpoint with a card.
+
+    python -m engines.maxsight.fit.sound_report --data DIR --start mn04.pt --run runs/sound/main \
+      --without runs/sound/without_* --out checkpoints/maxsight-sound
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+
+from engines.maxsight.fit.intervals import around, draw_photos, share
+from engines.maxsight.fit.sound_data import Clip, Sounds, load_clips, thin_classes, usable
+from engines.maxsight.fit.sound_floor import floor_recall
+from engines.maxsight.fit.sound_train import (
+    FACTS_FILE,
+    TERMS,
+    labels_of,
+    macro_recall,
+    predict,
+)
+from engines.maxsight.sound_classes import BACKGROUND, output_ids
+from engines.maxsight.sound_network import SoundNetwork
+from engines.runtime.fit import write_card
+from engines.runtime.weights import WEIGHTS_FILE, load_tensors
+
+NOTES_FILE = Path(__file__).with_name("sound_notes.json")
+BEST_FILE = "best.safetensors"
+# A class counts as heard elsewhere only if this many clips of it were left to learn from.
+MIN_LEFT = 10
+# A sound is named from the least probability on at which four of five such names are right.
+PRECISION = 0.8
+GRID = np.round(np.arange(0.30, 0.951, 0.05), 2)
+# Where fewer clips than this tell, the usual half is taken.
+MIN_TOLD, USUAL_THRESHOLD = 10, 0.5
+GOAL_MACRO_RECALL, GOAL_ALARM_RECALL = 0.88, 0.9
+GOAL_CLASSES = ("siren", "car_horn", "alarm", "dog_bark", "baby_cry")
+DIGITS = 4
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Clips and what a network that never heard their recordings says.
+
+    Attributes:
+        clips: N clips.
+        logits: (N, classes).
+    """
+
+    clips: tuple[Clip, ...]
+    logits: NDArray[np.float32]
+
+    @property
+    def wanted(self) -> NDArray[np.int64]:
+        """The index of each clip's class, (N,)."""
+        return labels_of(self.clips)
+
+    @property
+    def said(self) -> NDArray[np.int64]:
+        """The likeliest class of each clip, (N,)."""
+        return np.asarray(self.logits.argmax(1), np.int64)
+
+
+def fit_temperature(logits: NDArray[np.float32], wanted: NDArray[np.int64]) -> float:
+    """Return the temperature of least negative log-likelihood, from 0.25 to 4.
+
+    Every class weighs the same. Source: Guo et al. 2017.
+    """
+    weights = even_weights(wanted)
+
+    def loss(log_temperature: float) -> float:
+        likely = log_softmax(logits / np.exp(log_temperature), axis=1)
+        return float(-(weights * likely[np.arange(len(wanted)), wanted]).sum())
+
+    found = minimize_scalar(loss, bounds=(np.log(0.25), np.log(4.0)), method="bounded")
+    return float(np.exp(found.x))
+
+
+def even_weights(wanted: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return weights that sum to 1 and give every class the same sum, (N,)."""
+    weights = 1.0 / np.bincount(wanted)[wanted]
+    return np.asarray(weights / weights.sum())
+
+
+def choose_thresholds(
+    probabilities: NDArray[np.float64], wanted: NDArray[np.int64]
+) -> dict[str, float]:
+    """Choose the least probability of each sound at which PRECISION of its names are right.
+
+    Every class weighs the same. A sound for which there is none is left out: it is never named.
+    With fewer than MIN_TOLD clips of a sound, USUAL_THRESHOLD is taken.
+    """
+    weights, counts = even_weights(wanted), np.bincount(wanted, minlength=len(output_ids()))
+    chosen: dict[str, float] = {}
+    for index, name in enumerate(output_ids()):
+        if name == BACKGROUND:
+            continue
+        if counts[index] < MIN_TOLD:
+            chosen[name] = USUAL_THRESHOLD
+            continue
+        for least in GRID:
+            named = probabilities[:, index] >= least
+            right = float(weights[named & (wanted == index)].sum())
+            if right > 0 and right >= PRECISION * float(weights[named].sum()):
+                chosen[name] = float(least)
+                break
+    return chosen
+
+
+def recalls(heard: Heard) -> dict[str, Any]:
+    """Return macro recall, accuracy and each class's recall with its interval and clips."""
+    said, wanted = heard.said, heard.wanted
+    by_recording = _resample(heard)
+    ids = output_ids()
+    return {
+        "clips": len(wanted),
+        "macro_recall": around(macro_recall(said, wanted), by_recording),
+        "accuracy": share(int((said == wanted).sum()), len(wanted)),
+        "per_class": {
+            ids[one]: {
+                "recall": share(
+                    int((said[wanted == one] == one).sum()), int((wanted == one).sum())
+                ),
+                "clips": int((wanted == one).sum()),
+                "recordings": len({c.recording for c in heard.clips if c.class_id == ids[one]}),
+            }
+            for one in np.unique(wanted)
+        },
+    }
+
+
+def _resample(heard: Heard) -> NDArray[np.float64]:
+    """Return the macro recall of resamples of whole recordings."""
+    names = sorted({clip.recording for clip in heard.clips})
+    place = {name: number for number, name in enumerate(names)}
+    owners = np.array([place[clip.recording] for clip in heard.clips])
+    hits, wanted = heard.said == heard.wanted, heard.wanted
+    found = []
+    for drawn in draw_photos(len(names)):
+        weights = drawn[owners]
+        totals = np.bincount(wanted, weights)
+        right = np.bincount(wanted, weights * hits)
+        found.append(float(np.mean(right[totals > 0] / totals[totals > 0])))
+    return np.array(found)
+
+
+def naming(
+    probabilities: NDArray[np.float64],
+    wanted: NDArray[np.int64],
+    thresholds: Mapping[str, float],
+) -> dict[str, Any]:
+    """Return how often a clip is named right, wrong or not at all at the thresholds.
+
+    A clip is named by the likeliest sound among those that reach theirs.
+    """
+    ids = output_ids()
+    least = np.array([thresholds.get(name, np.inf) for name in ids])
+    reached = np.where(probabilities >= least, probabilities, -1.0)
+    named = np.where(reached.max(1) >= 0, reached.argmax(1), -1)
+    is_sound = wanted != ids.index(BACKGROUND)
+    return {
+        "sounds_named_right": share(int((named == wanted)[is_sound].sum()), int(is_sound.sum())),
+        "sounds_named_wrong": share(
+            int(((named != wanted) & (named >= 0))[is_sound].sum()), int(is_sound.sum())
+        ),
+        "background_named": share(int((named >= 0)[~is_sound].sum()), int((~is_sound).sum())),
+    }
+
+
+def listen_elsewhere(runs: Sequence[Path], clips: Sequence[Clip], sounds: Sounds) -> Heard:
+    """Let each run that left sources out listen to those; classes it hardly knows don't count."""
+    chosen: list[Clip] = []
+    logits: list[NDArray[np.float32]] = []
+    for run in runs:
+        facts = json.loads((run / FACTS_FILE).read_text("utf-8"))
+        out = set(facts["leave_out"])
+        known = usable(clips, TERMS[facts["licences"]])
+        left = Counter(c.class_id for c in known if c.split == "train" and c.source not in out)
+        asked = [c for c in known if c.source in out and left[c.class_id] >= MIN_LEFT]
+        if asked:
+            chosen += asked
+            logits.append(predict(load_run(run), asked, sounds))
+    if not chosen:
+        raise ValueError("no run left a source out whose classes could be learnt elsewhere")
+    return Heard(tuple(chosen), np.concatenate(logits))
+
+
+def load_run(run: Path) -> SoundNetwork:
+    """Load the network that a run kept."""
+    network = SoundNetwork(len(output_ids()))
+    network.load_state_dict(load_tensors(run / BEST_FILE))
+    return network.eval()
+
+
+def missed_goals(metrics: Mapping[str, Any]) -> list[str]:
+    """Say which goals are missed on val."""
+    missed = []
+    macro = metrics["val"]["macro_recall"][0]
+    if macro < GOAL_MACRO_RECALL:
+        missed.append(
+            f"The goal of {GOAL_MACRO_RECALL} macro recall on val is missed: {macro:.2f}."
+        )
+    for name in GOAL_CLASSES:
+        one = metrics["val"]["per_class"].get(name)
+        if one is not None and one["recall"][0] < GOAL_ALARM_RECALL:
+            missed.append(
+                f"{name}: the goal of {GOAL_ALARM_RECALL} recall on val is missed: "
+                f"{one['recall'][0]:.2f} of {one['clips']} clips."
+            )
+    return missed
+
+
+def describe_data(clips: Sequence[Clip], thin: Mapping[str, tuple[int, int]]) -> dict[str, str]:
+    """Say in words which clips were used, by source, and which classes were left out."""
+    said = {}
+    for source in sorted({clip.source for clip in clips}):
+        own = [clip for clip in clips if clip.source == source]
+        counts = Counter(clip.terms for clip in own)
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+        names = ", ".join(sorted({clip.class_id for clip in own}))
+        said[source] = f"{kinds} clips: {names}"
+    for name, (count, recordings) in thin.items():
+        said[f"left out: {name}"] = f"{count} training clips of {recordings} recordings"
+    return said
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder of the sound pack")
+    parser.add_argument("--start", type=Path, required=True, help="EfficientAT's mn04_as weights")
+    parser.add_argument("--run", type=Path, required=True, help="of sound_train")
+    parser.add_argument("--without", type=Path, nargs="+", required=True, help="with --leave-out")
+    parser.add_argument("--out", type=Path, required=True, help="checkpoint folder to write")
+    arguments = parser.parse_args(argv)
+    every = load_clips(arguments.data)
+    sounds = Sounds(arguments.data, every, arguments.run.parent / "sounds.npz")
+    facts = json.loads((arguments.run / FACTS_FILE).read_text("utf-8"))
+    used = usable(every, TERMS[facts["licences"]])
+    val = [clip for clip in usable(every, TERMS["all"]) if clip.split == "val"]
+    network = load_run(arguments.run)
+    here = Heard(tuple(val), predict(network, val, sounds))
+    elsewhere = listen_elsewhere(arguments.without, every, sounds)
+    temperature = fit_temperature(elsewhere.logits, elsewhere.wanted)
+    thresholds = choose_thresholds(
+        softmax(elsewhere.logits / temperature, axis=1), elsewhere.wanted
+    )
+    training = [clip for clip in used if clip.split == "train"]
+    metrics: dict[str, Any] = {
+        "val": {
+            **recalls(here),
+            "named": naming(softmax(here.logits / temperature, axis=1), here.wanted, thresholds),
+            "floor_macro_recall": floor_recall(arguments.start, training, val, sounds),
+        },
+        "other_sources": {
+            **recalls(elsewhere),
+            "runs": [run.name for run in arguments.without],
+            "not_measured": sorted(set(output_ids()) - {c.class_id for c in elsewhere.clips}),
+        },
+        "training": {"clips": len(training), "seed": facts["seed"], "epochs": facts["epochs"]},
+    }
+    notes = json.loads(NOTES_FILE.read_text("utf-8"))
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    save_file(
+        {name: tensor.contiguous() for name, tensor in network.state_dict().items()},
+        arguments.out / WEIGHTS_FILE,
+    )
+    write_card(
+        arguments.out,
+        {
+            **notes,
+            "created": date.today().isoformat(),
+            "limits": [*missed_goals(metrics), *notes["limits"]],
+            "data": describe_data(used, thin_classes(every)),
+            "metrics": rounded(metrics),
+            "inference": {
+                "classes": list(output_ids()),
+                "thresholds": thresholds,
+                "temperature": round(temperature, DIGITS),
+            },
+        },
+    )
+    print(json.dumps(rounded(metrics), indent=2))
+
+
+def rounded(value: Any) -> Any:
+    """Round all numbers of nested lists and mappings to four digits after the point."""
+    if isinstance(value, float):
+        return round(value, DIGITS)
+    if isinstance(value, Mapping):
+        return {name: rounded(one) for name, one in value.items()}
+    return [rounded(one) for one in value] if isinstance(value, list) else value
+
+
+if __name__ == "__main__":
+    main()

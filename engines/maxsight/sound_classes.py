@@ -1,0 +1,114 @@
+"""The sounds that MaxSight may name, and how it tells of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from engines.maxsight.classes import CLASSES_FILE, Language
+from engines.maxsight.tiers import Urgency
+from engines.runtime.yaml_files import StrictLoader, in_words
+
+SOUNDS_FILE = CLASSES_FILE.with_name("sounds.yaml")
+# The network's last output; it is never named.
+BACKGROUND = "background"
+
+
+@dataclass(frozen=True)
+class SoundClass:
+    """One sound that has a name.
+
+    Attributes:
+        id: name in the data set, with underscores.
+        names: plain name by language.
+        urgency: how much it matters by itself.
+        is_alarm: whether it asks for a flash and a vibration.
+        haptic_ms: vibration, milliseconds on, off, on, ...
+    """
+
+    id: str
+    names: dict[str, str]
+    urgency: Urgency
+    is_alarm: bool
+    haptic_ms: tuple[int, ...]
+
+    def name_in(self, language: Language) -> str:
+        """Return the plain name in a language."""
+        return self.names[language]
+
+
+class _Names(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    en: str = Field(min_length=1)
+    es: str = Field(min_length=1)
+    de: str = Field(min_length=1)
+
+
+class _Sound(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    id: str = Field(pattern=r"^[a-z_]+$")
+    names: _Names
+    urgency: int = Field(ge=0, le=3)
+    alarm: bool
+    haptic_ms: list[int] = Field(min_length=1, max_length=9)
+
+    @model_validator(mode="after")
+    def _can_be_felt(self) -> _Sound:
+        if any(not 20 <= part <= 1000 for part in self.haptic_ms):
+            raise ValueError("haptic_ms holds times from 20 to 1,000 ms")
+        if len(self.haptic_ms) % 2 == 0:
+            raise ValueError("haptic_ms ends with the motor on")
+        return self
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    sounds: list[_Sound] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _agrees(self) -> _File:
+        ids = [one.id for one in self.sounds]
+        twice = {name for name in ids if ids.count(name) > 1}
+        if twice:
+            raise ValueError(f"listed twice: {', '.join(sorted(twice))}")
+        if BACKGROUND in ids:
+            raise ValueError(f"{BACKGROUND} is what is not named")
+        patterns = [tuple(one.haptic_ms) for one in self.sounds if one.alarm]
+        if len(set(patterns)) < len(patterns):
+            raise ValueError("two alarms vibrate alike")
+        return self
+
+
+def read_sounds(path: Path = SOUNDS_FILE) -> tuple[SoundClass, ...]:
+    """Read the sounds in the order of the network's outputs.
+
+    Raises:
+        ValueError: if the file does not fit; the message says where.
+    """
+    try:
+        loaded = _File.model_validate(yaml.load(path.read_text("utf-8"), Loader=StrictLoader))
+    except ValidationError as error:
+        raise ValueError(f"{path.name}: {in_words(error)}") from error
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path.name} is not valid YAML: {error}") from error
+    return tuple(
+        SoundClass(
+            one.id, one.names.model_dump(), Urgency(one.urgency), one.alarm, tuple(one.haptic_ms)
+        )
+        for one in loaded.sounds
+    )
+
+
+@cache
+def sounds() -> tuple[SoundClass, ...]:
+    """Return the shipped sounds, read once."""
+    return read_sounds()
+
+
+def output_ids() -> tuple[str, ...]:
+    """Name the network's outputs in order: the sounds, then the background."""
+    return (*(one.id for one in sounds()), BACKGROUND)

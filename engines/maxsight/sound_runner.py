@@ -1,0 +1,203 @@
+"""Name what is heard in a window of sound, with the trained network."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engines.maxsight.sound_audio import Floats
+from engines.maxsight.sound_classes import output_ids
+from engines.maxsight.sound_network import SHORTEST_SAMPLES, LogMel, SoundNetwork
+from engines.runtime.device import Placement
+from engines.runtime.errors import (
+    EngineUnavailableError,
+    WeightsCorruptError,
+    WeightsMissingError,
+)
+from engines.runtime.health import EngineHealth
+from engines.runtime.settings import Settings
+from engines.runtime.weights import Card, WeightsSource, find_weights, load_card, load_tensors
+
+CHECKPOINT = "maxsight-sound"
+WARMUP_PASSES = 2
+
+
+@dataclass(frozen=True)
+class SoundInference:
+    """How the network's outputs are read; the card says it.
+
+    Attributes:
+        thresholds: least probability at which a sound is named. Sounds that are not trusted have
+            none, and are never named.
+        temperature: the logits are divided by it before the softmax.
+    """
+
+    thresholds: Mapping[str, float]
+    temperature: float
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    network: SoundNetwork
+    picture_of: LogMel
+    inference: SoundInference
+    detail: str
+
+
+class SoundRunner:
+    """Listen to windows of sound with the trained `SoundNetwork`; it keeps nothing of them."""
+
+    name = "maxsight-sound"
+
+    def __init__(self, settings: Settings, placement: Placement) -> None:
+        self.settings, self.placement = settings, placement
+        self._loaded: _Loaded | None = None
+        self._lock = threading.Lock()
+
+    def load(self) -> None:
+        """Read the checkpoint.
+
+        Raises:
+            EngineUnavailableError: if there is no checkpoint.
+            WeightsCorruptError: if it is damaged or was trained for other sounds.
+        """
+        source = _find(self.settings)
+        card = load_card(source.path.parent)
+        if card is None:
+            raise _bad_card("it is missing")
+        inference = read_inference(card)
+        network = SoundNetwork(len(output_ids()))
+        try:
+            network.load_state_dict(load_tensors(source.path))
+        except RuntimeError as error:
+            raise WeightsCorruptError(
+                "The weights of the sounds do not fit this version of the network.",
+                f"Restore checkpoints/{CHECKPOINT} with git, or train the network again.",
+            ) from error
+        device = self.placement.device
+        # Full precision everywhere: the network is small and gains nothing by less.
+        loaded = _Loaded(
+            network.float().eval().to(device),
+            LogMel().to(device),
+            inference,
+            f"{card.name} {card.version}, {len(inference.thresholds)} sounds, PyTorch on "
+            f"{device.type}, from {source.origin}",
+        )
+        with self._lock:
+            self._loaded = loaded
+
+    def warmup(self) -> None:
+        """Listen to silence, so that the first person doesn't wait."""
+        for _ in range(WARMUP_PASSES):
+            self.probabilities(np.zeros(2 * 16_000, np.float32))
+
+    @property
+    def inference(self) -> SoundInference:
+        """How the outputs are read. Raises EngineUnavailableError if nothing is loaded."""
+        return self._ready().inference
+
+    def probabilities(self, sound: Floats) -> NDArray[np.float32]:
+        """Return the probability of each of `output_ids()`; they sum to 1.
+
+        Args:
+            sound: (N,) at 16 kHz, at least 0.2 s; the network was trained on 2 s.
+
+        Raises:
+            ValueError: if it is shorter or has more than one channel.
+            EngineUnavailableError: if no network is loaded, or it computes numbers that are none.
+        """
+        loaded = self._ready()
+        if sound.ndim != 1 or len(sound) < SHORTEST_SAMPLES:
+            raise ValueError(f"0.2 s of one channel are needed, not {sound.shape}")
+        with torch.inference_mode():
+            samples = torch.from_numpy(np.ascontiguousarray(sound, np.float32))[None]
+            picture = loaded.picture_of(samples.to(self.placement.device))
+            logits = loaded.network(picture)[0] / loaded.inference.temperature
+            found = logits.softmax(0).cpu().numpy()
+        if not np.isfinite(found).all():
+            raise EngineUnavailableError(
+                "The network of sounds computed numbers that are none.",
+                f"Restart the app; if it happens again, restore checkpoints/{CHECKPOINT}.",
+            )
+        return np.asarray(found, np.float32)
+
+    def health(self) -> EngineHealth:
+        """Say which checkpoint it runs."""
+        loaded = self._loaded
+        if loaded is None:
+            return EngineHealth(is_ready=False, detail="No checkpoint is loaded.")
+        return EngineHealth(is_ready=True, detail=loaded.detail)
+
+    def unload(self) -> None:
+        """Give the memory back."""
+        with self._lock:
+            self._loaded = None
+
+    def _ready(self) -> _Loaded:
+        loaded = self._loaded
+        if loaded is None:
+            raise EngineUnavailableError(
+                "The network of sounds is not loaded.", "Try again in a few seconds."
+            )
+        return loaded
+
+
+def read_inference(card: Card) -> SoundInference:
+    """Read the part "inference" of a card.
+
+    It holds `classes`, the outputs in order; `thresholds`, sound -> least probability, above 0 and
+    below 1; `temperature`, from 0.1 to 10.
+
+    Raises:
+        WeightsCorruptError: if something is missing, out of range, or of other sounds.
+    """
+    raw = card.raw.get("inference")
+    if not isinstance(raw, dict):
+        raise _bad_card('it has no part "inference"')
+    ids = output_ids()
+    if raw.get("classes") != list(ids):
+        raise WeightsCorruptError(
+            "The network of sounds was trained for other sounds than this app knows.",
+            "Use the checkpoint that came with this version, or train again.",
+        )
+    thresholds, temperature = raw.get("thresholds"), raw.get("temperature")
+    if not isinstance(thresholds, dict) or not thresholds:
+        raise _bad_card("it trusts no sound")
+    for name, least in thresholds.items():
+        if name not in ids[:-1]:
+            raise _bad_card(f"it has a threshold for {name}, which is no sound of its own")
+        if not _is_number(least) or not 0 < least < 1:
+            raise _bad_card(f"the threshold of {name} is no number between 0 and 1")
+    if not _is_number(temperature) or not 0.1 <= temperature <= 10:
+        raise _bad_card("its temperature is no number from 0.1 to 10")
+    return SoundInference(
+        {name: float(least) for name, least in thresholds.items()}, float(temperature)
+    )
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _find(settings: Settings) -> WeightsSource:
+    try:
+        return find_weights(CHECKPOINT, settings=settings)
+    except WeightsMissingError as error:
+        raise EngineUnavailableError(
+            f"MaxSight cannot name sounds: its network is not in checkpoints/{CHECKPOINT}.",
+            "Restore the folder with git, or train the network again.",
+        ) from error
+
+
+def _bad_card(reason: str) -> WeightsCorruptError:
+    return WeightsCorruptError(
+        f"The card of the network of sounds can't be used: {reason}.",
+        f"Restore checkpoints/{CHECKPOINT} with git, or make the card again.",
+    )

@@ -1,0 +1,60 @@
+"""The list of sounds that have a name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engines.maxsight.sound_classes import output_ids, read_sounds, sounds
+from engines.maxsight.tiers import Urgency
+
+GOOD = (
+    "sounds:\n"
+    "  - {id: siren, names: {en: siren, es: sirena, de: Sirene}, urgency: 3, alarm: true, "
+    "haptic_ms: [400, 100, 400]}\n"
+)
+SECOND = GOOD.splitlines()[1].replace("id: siren", "id: bell")
+
+
+def test_the_shipped_sounds_are_named_in_every_language_and_background_comes_last() -> None:
+    assert output_ids()[-1] == "background" and len(output_ids()) == len(sounds()) + 1
+    for one in sounds():
+        for language in ("en", "es", "de"):
+            assert one.name_in(language).strip() == one.name_in(language) != ""
+
+
+def test_what_warns_is_an_alarm_and_matters_most() -> None:
+    alarms = {one.id: one.urgency for one in sounds() if one.is_alarm}
+    for name in ("alarm", "siren", "car_horn"):
+        assert alarms[name] == Urgency.DANGER
+    assert min(alarms.values()) >= Urgency.WARNING
+
+
+def test_alarms_can_be_told_apart_by_feel() -> None:
+    patterns = [one.haptic_ms for one in sounds() if one.is_alarm]
+    assert len(set(patterns)) == len(patterns)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (GOOD.replace("urgency: 3", "urgency: 4"), "urgency"),
+        (GOOD.replace("400]", "400, 50]"), "motor on"),
+        (GOOD.replace("[400", "[5"), "20 to 1,000"),
+        (GOOD.replace(", de: Sirene", ""), "de: is missing"),
+        (GOOD.replace("id: siren", "id: background"), "not named"),
+        (GOOD + GOOD.splitlines()[1] + "\n", "twice"),
+        (GOOD + SECOND + "\n", "alike"),
+        (GOOD.replace("alarm: true", "alarm: true, loud: true"), "not a known field"),
+        ("sounds: [", "not valid YAML"),
+        ("sounds: []\n", "sounds"),
+    ],
+)
+def test_a_list_that_does_not_fit_says_where(tmp_path: Path, text: str, problem: str) -> None:
+    path = tmp_path / "sounds.yaml"
+    path.write_text(GOOD)
+    assert [one.id for one in read_sounds(path)] == ["siren"]
+    path.write_text(text)
+    with pytest.raises(ValueError, match=problem):
+        read_sounds(path)
