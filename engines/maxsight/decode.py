@@ -39,6 +39,8 @@ class Detections:
 
 
 @lru_cache(maxsize=16)
+# What is kept must also serve a training, whichever of the two asks first.
+@torch.inference_mode(False)
 def cell_grid(height: int, width: int) -> tuple[Tensor, Tensor]:
     """Return centres (A, 2), x and y in pixels, and strides (A,) of all cells, in row order."""
     centres, strides = [], []

@@ -102,7 +102,8 @@ def arguments_of(config: TrainConfig, run_dir: Path, *, examples: int) -> Traini
         bf16=True,
         use_cpu=not has_cuda and not torch.backends.mps.is_available(),
         gradient_checkpointing=config.is_checkpointing,
-        train_sampling_strategy="group_by_length",
+        # Grouping by length would pad less, but a resumed run would see another order.
+        train_sampling_strategy="random",
         eval_strategy="steps",
         eval_steps=every,
         save_strategy="steps",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 # Values of the reference design.
 ALPHA, LEARNING_RATE = 1.5, 0.025
@@ -45,7 +45,7 @@ class GradNorm:
         """Return the present weight of a part; 1 for one that is not balanced."""
         return float(self.weights[self.names.index(name)]) if name in self.names else 1.0
 
-    def update(self, losses: Mapping[str, Tensor], shared: Sequence[nn.Parameter]) -> None:
+    def update(self, losses: Mapping[str, Tensor], shared: Sequence[Tensor]) -> None:
         """Move the weights after a forward pass; `losses` are scalars and keep their graph.
 
         Raises:
@@ -78,7 +78,7 @@ class GradNorm:
         self.weights, self.first, self.calls = state["weights"], state["first"], state["calls"]
 
 
-def gradient_norm(loss: Tensor, shared: Sequence[nn.Parameter]) -> Tensor:
+def gradient_norm(loss: Tensor, shared: Sequence[Tensor]) -> Tensor:
     """Return the length () of a loss's gradient on the shared parameters, float64."""
     if not loss.requires_grad:
         return torch.zeros((), dtype=torch.float64)

@@ -177,3 +177,13 @@ def test_log_sides_and_boxes_are_each_other_s_inverse(row: int, reach_px: list[f
     sides = (reach / strides[row]).log()
     found = boxes_of(sides[None], centres[row : row + 1], strides[row : row + 1])
     torch.testing.assert_close(found[0], box, rtol=1e-4, atol=1e-3)
+
+
+def test_a_grid_that_was_first_needed_in_use_also_serves_a_training() -> None:
+    cell_grid.cache_clear()
+    with torch.inference_mode():
+        centres, strides = cell_grid(64, 96)
+    assert not centres.is_inference()
+    sides = torch.zeros(len(centres), 4, requires_grad=True)
+    boxes_of(sides, centres, strides).sum().backward()
+    assert sides.grad is not None
