@@ -98,9 +98,11 @@
   function list(things, mode, lang = "en") {
     const sorted = [...things].sort((one, other) => other.urgency - one.urgency);
     const key = `${mode}|${sorted.map((one) => [one.id, one.urgency, one.said, one.zone, mode !== "person" && one.score])}`;
-    update("list", key, () =>
-      sorted.length ? [make("ul", "things", ...sorted.map((thing) => item(thing, mode, lang)))] : [],
-    );
+    // What is gone must not stay to be read.
+    const isPressing = sorted.length === 0;
+    const build = () =>
+      isPressing ? [] : [make("ul", "things", ...sorted.map((thing) => item(thing, mode, lang)))];
+    update("list", key, build, { isPressing });
   }
 
   const ms = (value) => (Number.isFinite(value) ? `${value.toFixed(1)} ms` : "–");
