@@ -19,7 +19,7 @@ def test_the_tables_are_those_of_the_code_and_the_card() -> None:
     assert with_blocks(TEXT) == TEXT, "run: python -m tests.readme"
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"make (\w+)", TEXT))))
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"make (\w[\w-]*)", TEXT))))
 def test_every_make_target_in_the_readme_exists(target: str) -> None:
     assert re.search(rf"^{target}:", (REPO / "Makefile").read_text(), re.MULTILINE)
 
@@ -60,6 +60,9 @@ def test_every_requirement_is_pinned() -> None:
 
 
 def test_checkpoints_are_small_enough_and_have_a_card() -> None:
+    # A ResNet-50 with its pyramid has 27 million weights of two bytes.
+    limits = {"maxsight-a": 60_000_000}
     for folder in (REPO / "checkpoints").iterdir():
         assert (folder / "card.json").exists()
-        assert (folder / "model.safetensors").stat().st_size <= 25_000_000
+        size = (folder / "model.safetensors").stat().st_size
+        assert size <= limits.get(folder.name, 25_000_000)

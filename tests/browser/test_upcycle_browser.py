@@ -61,6 +61,8 @@ def test_a_picked_thing_and_a_typed_one_are_answered(upcycling: Page) -> None:
     choose(upcycling, "#upcycle-pick", "Wooden pallet")
     wait_until_spoken(upcycling, before)
     expect(upcycling.locator("#upcycle-taken")).to_contain_text("Wooden pallet")
+    # The answer also empties the name's field: what is typed before that would be lost.
+    expect(upcycling.locator(CARDS)).to_have_count(10)
     find(upcycling, "garden gnome")
     expect(upcycling.locator("#upcycle-taken")).to_contain_text("New here")
     expect(upcycling.locator("#upcycle-taken")).to_contain_text("alike")
