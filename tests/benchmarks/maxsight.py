@@ -11,7 +11,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import timm
 import torch
 
 from engines.maxsight.classes import vocabulary
@@ -24,6 +23,7 @@ from engines.runtime.device import choose_placement, limit_threads
 from engines.runtime.gate import StageGate
 from engines.runtime.lane import CpuLane
 from engines.runtime.settings import Settings
+from engines.runtime.torchvision_compat import ensure_torchvision
 from engines.runtime.weights import WEIGHTS_FILE, load_card
 
 Measured = tuple[str, float, str, float | None, str]  # name, value, unit, bound, remark
@@ -39,6 +39,9 @@ class BareResNet:
     """An eager fp32 ResNet-50 with random weights; its speed does not depend on them."""
 
     def __init__(self, side: int) -> None:
+        ensure_torchvision()
+        import timm
+
         self.model = timm.create_model("resnet50", pretrained=False).eval()
         self.pixels = torch.zeros(1, 3, side, side)
 
