@@ -15,10 +15,6 @@ from engines.runtime.weights import CARD_FILE, WEIGHTS_FILE
 
 FOLDER = REPO_ROOT / "checkpoints" / CHECKPOINT
 
-pytestmark = pytest.mark.skipif(
-    not FOLDER.is_dir(), reason="the safety pass is not trained yet: make train-maxsight"
-)
-
 
 @pytest.fixture(scope="module")
 def card() -> dict[str, Any]:
