@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from engines.llm.adapter import ADAPTER_FILE, with_adapter
 from engines.llm.packed import pack_for_decoding
-from engines.llm.reading import read_folder, read_gguf, with_adapter
+from engines.llm.reading import read_folder, read_gguf
 from engines.runtime.device import Placement
 from engines.runtime.errors import (
     EngineUnavailableError,
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SHIPPED_MODEL = "smollm2_135m_instruct"
-ADAPTER_FILE = "adapter_model.safetensors"
+# What RELEAF_LLM_ADAPTER says to leave the project's own adapter out.
+ADAPTER_OFF = "off"
 WARMUP_TOKENS = 128
 
 # ChatML with the system text that SmolLM2 was trained with, as in its GGUF file.
@@ -93,13 +95,14 @@ class LanguageModel:
         Raises:
             WeightsMissingError: if the model or the adapter is not there.
             WeightsCorruptError: if one of them is damaged or does not fit.
+            InputError: if the adapter was made for another model.
             EngineUnavailableError: if a package that reads them is missing.
         """
         ensure_torchvision()
         adapter = self._adapter_folder()
         network, tokenizer, name, origin = self._read_chat_model()
         if adapter is not None:
-            network = with_adapter(network, adapter)
+            network = with_adapter(network, adapter, names=self.names_of(name))
         module: nn.Module = network
         # Not `module.to(dtype)`: it would round the rotary frequencies too, and a position of 500
         # would be turned by most of a radian.
@@ -175,6 +178,12 @@ class LanguageModel:
         network, tokenizer, name, _ = self._read_chat_model()
         return network, tokenizer, name
 
+    def names_of(self, found: str) -> tuple[str, ...]:
+        """Return all that the model may be called: as it was found, in settings, on the Hub."""
+        name = self.settings.llm_model
+        packaged = PACKAGED_WEIGHTS.get(name)
+        return (found, name) if packaged is None else (found, name, packaged.hub_repo)
+
     def _read_chat_model(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, str, str]:
         network, tokenizer, name, origin = self._read()
         if tokenizer.chat_template is None:
@@ -235,6 +244,8 @@ class LanguageModel:
 
     def _adapter_folder(self) -> Path | None:
         chosen = self.settings.llm_adapter
+        if chosen == Path(ADAPTER_OFF):
+            return None
         if chosen is not None:
             chosen = chosen.expanduser()
             if not (chosen / ADAPTER_FILE).is_file():
@@ -244,7 +255,7 @@ class LanguageModel:
                 )
             return chosen
         # The project's own adapter was trained for the model that comes with it, and no other.
-        shipped = self.settings.checkpoints_dir / "llm"
+        shipped = self.settings.checkpoints_dir / "llm-lora"
         is_there = self.settings.llm_model == SHIPPED_MODEL and (shipped / ADAPTER_FILE).is_file()
         return shipped if is_there else None
 

@@ -113,25 +113,6 @@ def _fingerprint(path: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def with_adapter(network: PreTrainedModel, folder: Path) -> PreTrainedModel:
-    """Merge a PEFT adapter into the network, so that it costs nothing when writing."""
-    try:
-        from peft import PeftModel
-    except ImportError as error:
-        raise EngineUnavailableError(
-            f"The adapter in {folder} needs the package peft, which is not installed.",
-            "Run: pip install peft, or leave RELEAF_LLM_ADAPTER empty and move the adapter away.",
-        ) from error
-    try:
-        merged: PreTrainedModel = PeftModel.from_pretrained(network, str(folder)).merge_and_unload()
-    except Exception as error:
-        raise WeightsCorruptError(
-            f"The adapter in {folder} does not fit the language model: {error}",
-            "Use an adapter that was trained for this model, or leave RELEAF_LLM_ADAPTER empty.",
-        ) from error
-    return merged
-
-
 def _corrupt_gguf(path: Path, error: Exception) -> WeightsCorruptError:
     log.warning("could not read %s: %s", path, error)
     return WeightsCorruptError(

@@ -175,8 +175,8 @@ class Settings(BaseSettings):
     )
     llm_adapter: Path | None = Field(
         default=None,
-        description="Folder of a PEFT adapter for the language model.",
-        json_schema_extra=_shown_as("checkpoints/llm where it is there"),
+        description="Folder of a PEFT adapter for the language model; `off` writes without one.",
+        json_schema_extra=_shown_as("checkpoints/llm-lora where it is there"),
     )
     llm_temperature: float = Field(
         default=0.0,

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import torch
 from tqdm import tqdm
 
+from engines.llm.adapter import ADAPTER_CONFIG, ADAPTER_FILE, check_adapter
 from engines.llm.fit.comparing import Check, Row, answers, compared, stops_of, table
 from engines.llm.fit.decoders import (
     Decoder,
@@ -27,18 +28,15 @@ from engines.llm.fit.decoders import (
 from engines.llm.fit.folders import read_record, replacing, write_record
 from engines.llm.fit.gguf_file import GgufType, cutter_of, write_gguf
 from engines.llm.fit.merging import (
-    ADAPTER_CONFIG,
     CHECK_QUESTIONS,
     Base,
     Merged,
-    check_base,
     check_prompts,
     fingerprint,
     load_base,
     merge,
 )
 from engines.llm.fit.onnx_file import write_onnx
-from engines.llm.model import ADAPTER_FILE
 from engines.llm.reading import read_folder
 from engines.runtime.device import limit_threads
 from engines.runtime.errors import ReleafError, WeightsCorruptError
@@ -86,7 +84,7 @@ class Export:
             self.merged.network,
             self.merged.tokenizer,
             path,
-            name=f"{self.base.name} with LoRA",
+            name=f"{self.base.names[0]} with LoRA",
             kind=kind,
             cutter=cutter_of(self.base.gguf) if self.base.gguf else None,
         )
@@ -177,7 +175,7 @@ def run(
         ReleafError: as the functions it calls, if adapter, model or disk don't allow it.
     """
     base = load_base(settings, model)
-    check_base(adapter, base)
+    check_adapter(adapter, base.names)
     weights = sum(weight.numel() for weight in base.network.parameters())
     made_from = {"adapter": fingerprint(adapter), "model": model}
     rows: dict[Format, Row] = {}

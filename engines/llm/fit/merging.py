@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import safe_open
 from torch import Tensor, nn
 
+from engines.llm.adapter import ADAPTER_CONFIG, ADAPTER_FILE, put_beside
 from engines.llm.fit.base import read_base
-from engines.llm.model import ADAPTER_FILE
 from engines.llm.prompt import encode_chat
-from engines.runtime.errors import InputError, WeightsCorruptError, WeightsMissingError
+from engines.runtime.errors import WeightsCorruptError
 from engines.runtime.settings import Settings
 from engines.runtime.weights import PACKAGED_WEIGHTS, find_weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-ADAPTER_CONFIG = "adapter_config.json"
 
 # Ten questions whose answers every format has to write in the same words.
 CHECK_QUESTIONS = (
@@ -46,14 +42,13 @@ class Base:
 
     Attributes:
         network: in float32 on the CPU.
-        name: what the settings call it. aliases: other names that an adapter may know it by.
+        names: what the settings call it, then other names that an adapter may know it by.
         gguf: the file it was read from, None if that was a folder.
     """
 
     network: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
-    name: str
-    aliases: tuple[str, ...] = ()
+    names: tuple[str, ...]
     gguf: Path | None = None
 
 
@@ -83,12 +78,12 @@ def load_base(settings: Settings, name: str) -> Base:
     """
     chosen = settings.model_copy(update={"llm_model": name})
     network, tokenizer, found = read_base(chosen, dtype=torch.float32)
-    aliases, gguf = [found], None
+    names, gguf = [name, found], None
     if name in PACKAGED_WEIGHTS:
-        aliases.append(PACKAGED_WEIGHTS[name].hub_repo)
+        names.append(PACKAGED_WEIGHTS[name].hub_repo)
         path = find_weights(name, settings=settings).path
         gguf = path if path.suffix == ".gguf" else None
-    return Base(network.eval(), tokenizer, name, tuple(aliases), gguf)
+    return Base(network.eval(), tokenizer, tuple(names), gguf)
 
 
 def merge(base: Base, adapter: Path) -> Merged:
@@ -101,24 +96,9 @@ def merge(base: Base, adapter: Path) -> Merged:
         WeightsMissingError: if there is no adapter. WeightsCorruptError: if it is damaged, or its
             weights become too large for float16.
     """
-    from peft import PeftModel, get_peft_model_state_dict
-
-    check_base(adapter, base)
+    beside: Any = put_beside(base.network, adapter, names=base.names)
+    beside.eval()
     prompts = check_prompts(base.tokenizer)
-    try:
-        with safe_open(adapter / ADAPTER_FILE, framework="pt") as file:
-            found = set(file.keys())
-        beside = PeftModel.from_pretrained(base.network, str(adapter)).eval()
-        # PEFT only warns where an adapter lacks a layer, or has one that the model lacks. Left to
-        # itself, it asks the Hub whether the table of words has grown.
-        if found != set(get_peft_model_state_dict(beside, save_embedding_layers=False)):
-            raise ValueError("its layers are not those of the model")
-    except Exception as error:
-        # A damaged file and other shapes raise SafetensorError, RuntimeError, ValueError, KeyError.
-        raise WeightsCorruptError(
-            f"The adapter in {adapter} does not fit {base.name}: {error}",
-            "Use an adapter that was trained for this model, or name its model with --model.",
-        ) from error
     with torch.inference_mode():
         before = logits_of(beside, prompts)
         network: PreTrainedModel = beside.merge_and_unload(safe_merge=True)
@@ -146,37 +126,6 @@ def round_to_half(network: nn.Module) -> None:
         weight.data = rounded
 
 
-def check_base(adapter: Path, base: Base) -> None:
-    """See that the adapter says it was made for this model.
-
-    Raises:
-        WeightsMissingError: if there is no adapter. WeightsCorruptError: if it cannot be read.
-        InputError: if it names another model, or none.
-    """
-    for needed in (ADAPTER_CONFIG, ADAPTER_FILE):
-        if not (adapter / needed).is_file():
-            raise WeightsMissingError(
-                f"There is no {needed} in {adapter}.", "Name the folder of a PEFT adapter."
-            )
-    try:
-        config = json.loads((adapter / ADAPTER_CONFIG).read_text(encoding="utf-8"))
-        made_for = config["base_model_name_or_path"] or ""
-        kind = config["peft_type"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise WeightsCorruptError(
-            f"{adapter / ADAPTER_CONFIG} is no configuration of a PEFT adapter.",
-            "Restore the adapter's folder, or train it again.",
-        ) from error
-    if kind != "LORA":
-        raise InputError(f"The adapter in {adapter} is of the kind {kind}.", "Use a LoRA adapter.")
-    if not _is_same(str(made_for), (base.name, *base.aliases)):
-        named = f"for {made_for}" if made_for else "for a model that it does not name"
-        raise InputError(
-            f"The adapter in {adapter} was trained {named}, not for {base.name}.",
-            f"Name that model with --model, or use an adapter that was trained for {base.name}.",
-        )
-
-
 def fingerprint(adapter: Path) -> str:
     """Tell one adapter from another by its configuration and its weights."""
     digest = hashlib.sha256()
@@ -202,12 +151,3 @@ def logits_of(network: Any, prompts: Sequence[list[int]]) -> list[Tensor]:
 def largest_difference(first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
     """Return the largest absolute difference between tensors of the same shapes."""
     return max(float((one - other).abs().max()) for one, other in zip(first, second))
-
-
-def _is_same(named: str, known: Sequence[str]) -> bool:
-    """Compare names of models: whole, or their last part, since copies lie in other places."""
-
-    def last(name: str) -> str:
-        return name.rstrip("/").rsplit("/", 1)[-1].casefold()
-
-    return bool(named) and last(named) in {last(name) for name in known}

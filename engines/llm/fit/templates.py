@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from engines.llm.fit.base import pad_token_of
 from engines.llm.fit.examples import Example
 from engines.llm.prompt import Message, encode_chat
 
@@ -87,9 +89,33 @@ def collator(tokenizer: PreTrainedTokenizerBase) -> Callable[[Sequence[Any]], An
     """Return what pads examples to the longest of their batch, with masks and ignored labels."""
     from transformers import DataCollatorForSeq2Seq
 
+    pad_token_of(tokenizer)
     return DataCollatorForSeq2Seq(
         tokenizer, padding=True, label_pad_token_id=IGNORED, pad_to_multiple_of=8
     )
+
+
+def answer_collator(tokenizer: PreTrainedTokenizerBase) -> Callable[[Sequence[Any]], Any]:
+    """Return a collator by which a model computes logits for nothing but the answers.
+
+    Padding stands on the left, so that all answers end together. `labels` begin one place before
+    the longest answer, and `logits_to_keep` says how many places that are: what a model of
+    transformers computes from it, loss and gradient, is the same as from `collator`, without the
+    logits of the prompts, which are most of a long batch.
+    """
+    left = copy.deepcopy(tokenizer)
+    left.padding_side = "left"
+    pad = collator(left)
+
+    def collate(rows: Sequence[Any]) -> Any:
+        batch = pad(rows)
+        learned = (batch["labels"] != IGNORED).any(dim=0).nonzero()
+        first = max(0, int(learned.min()) - 1) if len(learned) else 0
+        batch["labels"] = batch["labels"][:, first:]
+        batch["logits_to_keep"] = batch["labels"].shape[1]
+        return batch
+
+    return collate
 
 
 def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:

@@ -22,7 +22,7 @@ from engines.llm.fit.base import pad_token_of, read_base, trainable_share
 from engines.llm.fit.data import read_examples
 from engines.llm.fit.examples import Example
 from engines.llm.fit.lora import TrainConfig, arguments_of, with_lora
-from engines.llm.fit.templates import TEMPLATES, Template, collator, encode
+from engines.llm.fit.templates import TEMPLATES, Template, answer_collator, encode
 from engines.runtime.errors import InputError, ReleafError
 from engines.runtime.settings import load_settings
 
@@ -83,7 +83,7 @@ def trainer_of(
         args=arguments_of(config, run_dir, examples=len(train_rows)),
         train_dataset=train_rows,
         eval_dataset=dev_rows,
-        data_collator=collator(tokenizer),
+        data_collator=answer_collator(tokenizer),
         callbacks=[EarlyStoppingCallback(early_stopping_patience=config.patience)],
     )
 

@@ -14,12 +14,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from engines.llm.model import ADAPTER_FILE, CHATML, LanguageModel
+from engines.llm.adapter import ADAPTER_FILE
+from engines.llm.model import ADAPTER_OFF, CHATML, LanguageModel
 from engines.llm.prompt import encode_chat
 from engines.llm.reading import read_gguf
 from engines.runtime.device import Placement
 from engines.runtime.errors import (
     EngineUnavailableError,
+    InputError,
     WeightsCorruptError,
     WeightsMissingError,
 )
@@ -217,7 +219,7 @@ def test_an_adapter_without_peft_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
     is_shipped: bool,
 ) -> None:
-    folder = tmp_path / "checkpoints" / "llm" if is_shipped else tmp_path / "adapter"
+    folder = tmp_path / "checkpoints" / "llm-lora" if is_shipped else tmp_path / "adapter"
     folder.mkdir(parents=True)
     save_file({"weight": torch.zeros(1)}, folder / ADAPTER_FILE)
     monkeypatch.setitem(sys.modules, "peft", None)  # as if it were not installed
@@ -226,29 +228,65 @@ def test_an_adapter_without_peft_says_what_to_install(
         model.load()
 
 
-def test_an_adapter_changes_the_model(small_folder: Path, make: Make, tmp_path: Path) -> None:
-    plain = make(llm_model=str(small_folder))
-    plain.load()
-    network = make(llm_model=str(small_folder))
-    network.load()
+def write_adapter(folder: Path, model: LanguageModel, made_for: str) -> None:
+    """Save an adapter that changes the model; it is laid over the model's own network."""
     lora = peft.get_peft_model(
-        network.loaded().network, peft.LoraConfig(r=2, target_modules=["q_proj", "v_proj"])
+        model.loaded().network, peft.LoraConfig(r=2, target_modules=["q_proj", "v_proj"])
     )
     for name, parameter in lora.named_parameters():
         if "lora_B" in name:
             torch.nn.init.ones_(parameter)
-    lora.save_pretrained(tmp_path / "adapter")
+    lora.peft_config["default"].base_model_name_or_path = made_for
+    lora.save_pretrained(folder)
+
+
+def test_an_adapter_changes_the_model_unless_it_is_off(
+    small_folder: Path, make: Make, tmp_path: Path
+) -> None:
+    plain, network = make(llm_model=str(small_folder)), make(llm_model=str(small_folder))
+    plain.load()
+    network.load()
+    write_adapter(tmp_path / "adapter", network, small_folder.name)
     adapted = make(llm_model=str(small_folder), llm_adapter=tmp_path / "adapter")
     adapted.load()
     assert "with an adapter" in adapted.health().detail
     assert not torch.allclose(next_logits(adapted), next_logits(plain))
+    off = make(llm_model=str(small_folder), llm_adapter=Path(ADAPTER_OFF))
+    off.load()
+    assert "with an adapter" not in off.health().detail
+    assert torch.equal(next_logits(off), next_logits(plain))
 
 
-def test_an_adapter_that_does_not_fit_is_reported(
+def test_an_adapter_made_for_another_model_is_refused_by_name(
     small_folder: Path, make: Make, tmp_path: Path
 ) -> None:
-    (tmp_path / "adapter").mkdir()
-    save_file({"weight": torch.zeros(1)}, tmp_path / "adapter" / ADAPTER_FILE)
+    network = make(llm_model=str(small_folder))
+    network.load()
+    write_adapter(tmp_path / "adapter", network, "another/Llama-7B")
+    model = make(llm_model=str(small_folder), llm_adapter=tmp_path / "adapter")
+    with pytest.raises(InputError, match=f"Llama-7B, not for {small_folder.name}"):
+        model.load()
+
+
+DAMAGE: dict[str, Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]] = {
+    "other layers": lambda weights: {"weight": torch.zeros(1)},
+    "a layer missing": lambda weights: dict(list(weights.items())[1:]),
+    "not finite": lambda weights: {k: v * torch.inf for k, v in weights.items()},
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_an_adapter_that_does_not_fit_is_reported(
+    small_folder: Path,
+    make: Make,
+    tmp_path: Path,
+    damage: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]],
+) -> None:
+    network = make(llm_model=str(small_folder))
+    network.load()
+    write_adapter(tmp_path / "adapter", network, small_folder.name)
+    weights = load_file(tmp_path / "adapter" / ADAPTER_FILE)
+    save_file(damage(weights), tmp_path / "adapter" / ADAPTER_FILE)
     model = make(llm_model=str(small_folder), llm_adapter=tmp_path / "adapter")
     with pytest.raises(WeightsCorruptError, match="adapter"):
         model.load()

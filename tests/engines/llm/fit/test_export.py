@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
+from engines.llm.adapter import ADAPTER_FILE
 from engines.llm.fit.comparing import Row, answers, compared, stops_of, table
 from engines.llm.fit.decoders import LlamaCppDecoder, OnnxDecoder, TransformersDecoder, write
 from engines.llm.fit.export import GGUF_FILE, GRAPH_FILE, main, run
@@ -37,7 +38,7 @@ from engines.llm.fit.merging import (
     round_to_half,
 )
 from engines.llm.fit.onnx_file import write_onnx
-from engines.llm.model import ADAPTER_FILE, SHIPPED_MODEL, LanguageModel
+from engines.llm.model import SHIPPED_MODEL, LanguageModel
 from engines.llm.reading import read_folder
 from engines.runtime.errors import InputError, StorageError, WeightsCorruptError
 from engines.runtime.settings import Settings

@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 from engines.llm.fit import train as training
 from engines.llm.fit.examples import Example
 from engines.llm.fit.lora import TARGETS, TrainConfig, arguments_of, reports, with_lora
-from engines.llm.fit.train import plan, train, whole_checkpoints
+from engines.llm.fit.templates import answer_collator, collator
+from engines.llm.fit.train import Encoded, plan, train, whole_checkpoints
 from engines.runtime.errors import InputError
 
 SMALL = TrainConfig(
@@ -98,6 +99,30 @@ def test_a_killed_run_goes_on_to_the_same_loss(small_folder: Path, tmp_path: Pat
     )
     for name, value in one.items():
         assert torch.allclose(value, other[name], atol=1e-5), name
+
+
+def test_logits_of_the_answers_alone_teach_the_same(small_folder: Path) -> None:
+    network, tokenizer = read_small(small_folder)
+    lora = with_lora(network, SMALL, base_name=NAME).eval()
+    for name, parameter in lora.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.1, generator=torch.Generator().manual_seed(0))
+    short = Example("Where?", "", "In the bin for paper, flat and dry. [1]")
+    long = Example("Where does a very large thing of many parts go here? " * 6, "", "Away. [2]")
+    rows = Encoded([short, long, *examples(2)], tokenizer, "own").rows
+    whole, answers = collator(tokenizer)(rows), answer_collator(tokenizer)(rows)
+    assert answers["logits_to_keep"] == answers["labels"].shape[1] < whole["labels"].shape[1] / 2
+    assert lora(**answers).logits.shape[1] == answers["logits_to_keep"]
+    losses, gradients = [], []
+    for batch in (whole, answers):
+        lora.zero_grad()
+        loss = lora(**batch).loss
+        loss.backward()
+        losses.append(float(loss))
+        gradients.append([p.grad.clone() for p in lora.parameters() if p.requires_grad])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    for one, other in zip(*gradients):
+        assert torch.allclose(one, other, atol=1e-5)
 
 
 def test_half_a_checkpoint_is_not_gone_on_from(tmp_path: Path) -> None:
