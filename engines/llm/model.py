@@ -23,7 +23,7 @@ from engines.runtime.errors import (
 from engines.runtime.health import EngineHealth
 from engines.runtime.settings import Settings
 from engines.runtime.torchvision_compat import ensure_torchvision
-from engines.runtime.weights import PACKAGED_WEIGHTS, find_weights
+from engines.runtime.weights import PACKAGED_WEIGHTS, find_weights, load_card
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 SHIPPED_MODEL = "smollm2_135m_instruct"
 # What RELEAF_LLM_ADAPTER says to leave the project's own adapter out.
 ADAPTER_OFF = "off"
+SHIPPED_ADAPTER = "llm-lora"
 WARMUP_TOKENS = 128
 
 # ChatML with the system text that SmolLM2 was trained with, as in its GGUF file.
@@ -255,9 +256,14 @@ class LanguageModel:
                 )
             return chosen
         # The project's own adapter was trained for the model that comes with it, and no other.
-        shipped = self.settings.checkpoints_dir / "llm-lora"
-        is_there = self.settings.llm_model == SHIPPED_MODEL and (shipped / ADAPTER_FILE).is_file()
-        return shipped if is_there else None
+        shipped = self.settings.checkpoints_dir / SHIPPED_ADAPTER
+        if self.settings.llm_model != SHIPPED_MODEL or not (shipped / ADAPTER_FILE).is_file():
+            return None
+        card = load_card(shipped)
+        # Its card says whether it was measured to be better than the model alone.
+        inference = card.raw.get("inference") if card is not None else None
+        is_on = isinstance(inference, dict) and inference.get("is_on_by_default") is True
+        return shipped if is_on else None
 
 
 def _stop_ids(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:

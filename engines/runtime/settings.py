@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from engines.runtime.errors import InputError
@@ -176,7 +176,7 @@ class Settings(BaseSettings):
     llm_adapter: Path | None = Field(
         default=None,
         description="Folder of a PEFT adapter for the language model; `off` writes without one.",
-        json_schema_extra=_shown_as("checkpoints/llm-lora where it is there"),
+        json_schema_extra=_shown_as("checkpoints/llm-lora where its card says it is better"),
     )
     llm_temperature: float = Field(
         default=0.0,
@@ -206,6 +206,45 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="Longest wait for the models, in seconds.",
     )
+    is_api_served: bool = Field(
+        default=True,
+        description="Whether programs may use the engines under /api/v1, beside the page.",
+    )
+    api_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Bearer token that /api/v1 and /metrics ask for; empty asks for none.",
+        json_schema_extra=_shown_as("none"),
+    )
+    api_requests_per_s: float = Field(
+        default=20.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Requests a second that one client may send to the API in the long run.",
+    )
+    api_burst: int = Field(
+        default=40, ge=1, description="Requests that one client may send to the API at once."
+    )
+    api_timeout_s: float = Field(
+        default=60.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Longest time for a request to arrive, and again to be answered, in seconds.",
+    )
+    api_cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Web pages elsewhere that may use the API, such as `https://example.org`, "
+        "separated by commas.",
+    )
+    is_behind_proxy: bool = Field(
+        default_factory=_is_on_space,
+        description="Whether a proxy names each client in X-Forwarded-For; its last entry counts.",
+        json_schema_extra=_shown_as("false, but true on a Space"),
+    )
+    is_mcp_served: bool = Field(
+        default=False,
+        description="Whether assistants may use the app by the Model Context Protocol; "
+        "needs the package mcp.",
+    )
     cpu_threads: int = Field(
         default_factory=lambda: min(usable_cores(), _MAX_DEFAULT_THREADS),
         ge=1,
@@ -230,6 +269,13 @@ class Settings(BaseSettings):
     def _split_folders(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(part for part in value.split(os.pathsep) if part.strip())
+        return value
+
+    @field_validator("api_cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
         return value
 
     @field_validator(

@@ -203,6 +203,9 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=float)
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--micro-batch", type=int, help="examples computed at once")
+    parser.add_argument(
+        "--evals-per-epoch", type=int, help="how often the loss on dev is measured and all is kept"
+    )
     parser.add_argument("--template", choices=TEMPLATES, default="own")
     parser.add_argument("--large", action="store_true", help="numbers for an 8B model")
     parser.add_argument("--4bit", dest="is_4bit", action="store_true", help="base in NF4, on CUDA")
@@ -219,6 +222,7 @@ def config_of(arguments: argparse.Namespace) -> TrainConfig:
         "epochs": arguments.epochs,
         "learning_rate": arguments.learning_rate,
         "micro_batch": arguments.micro_batch,
+        "evals_per_epoch": arguments.evals_per_epoch,
         "rank": arguments.rank,
         "alpha": 2 * arguments.rank if arguments.rank else None,
     }

@@ -44,6 +44,8 @@ from engines.runtime.device import choose_placement
 from engines.runtime.errors import InputError, ReleafError
 from engines.runtime.settings import load_settings
 
+# Writing takes seconds an answer; a third of the examples tells whether orders are obeyed.
+ORDER_EVERY = 3
 _BULLET = re.compile(r"(?:^|(?<=[.!?:]))\s*- ")
 
 
@@ -133,12 +135,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         ways += [(folder.parent.name or folder.name, folder) for folder in arguments.adapter]
         if arguments.dry_run:
             names = ", ".join(["quoted", *(name for name, _ in ways)])
-            print(f"{len(examples)} examples and as many with an order slipped in, by {names}.")
+            orders = len(examples[::ORDER_EVERY])
+            print(f"{len(examples)} examples, {orders} more with an order slipped in, by {names}.")
             return 0
         placement = choose_placement(settings)
         library = read_library(settings, placement)
         judge = CheckerJudge(library)
-        asked = [(example, "") for example in examples] + with_orders(examples)
+        asked = [(example, "") for example in examples] + with_orders(examples[::ORDER_EVERY])
         reports = [
             report_of(
                 "quoted", [Written(one, quoted(one, library), order) for one, order in asked], judge
