@@ -136,7 +136,8 @@ def clean(text: str, special_tokens: Sequence[str] = ()) -> str:
     formats and of this tokenizer are taken out; fences lose their form; white space becomes one
     space.
     """
-    text = "".join(character for character in text if _is_printed(character))
+    if not text.isprintable():
+        text = "".join(character for character in text if _is_printed(character))
     remove = _remover(special_tokens)
     before = None
     # What is left around a removed token may form another one.

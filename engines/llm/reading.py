@@ -39,6 +39,11 @@ def read_folder(
     if "gguf_file" in options:
         # A network that counts as quantised could not be saved.
         reader = {"quantization_config": GgufConfig(dequantize=True)}
+    # Left to itself, transformers asks the Hub for an adapter even where it may read local files
+    # alone, and without a network that takes it many seconds.
+    reader["adapter_kwargs"] = {
+        key: options[key] for key in ("local_files_only", "cache_dir") if key in options
+    }
     read: Any = AutoModelForCausalLM.from_pretrained(
         folder, dtype=dtype, output_loading_info=True, **reader, **options
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
@@ -16,7 +15,10 @@ MIN_WORDS_FOR_LANGUAGE = 12
 # Below this the detector is guessing; names and places look like any language.
 MIN_LANGUAGE_CONFIDENCE = 0.9
 # What UTF-8 read as Latin-1 or Windows-1252 looks like, and what a lost character becomes.
-_BROKEN = re.compile("\ufffd|[ÃÂ][\u0080-\u00bf]|Ã[€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|â€.|ï»¿")
+_MISREAD = "\ufffd|[ÃÂ][\u0080-\u00bf]|Ã[€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|â€.|ï»¿"
+# Unicode's categories Cc and Cs, which never grow, without tab and the ends of lines.
+_CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]"
+_BROKEN = re.compile(f"{_MISREAD}|{_CONTROL}")
 
 REASONS = (
     "no question", "no answer", "broken encoding", "too long", "another language", "duplicate",
@@ -82,9 +84,7 @@ def has_words(text: str) -> bool:
 
 def is_broken(text: str) -> bool:
     """Say whether a text was read in a wrong encoding or holds control characters."""
-    if _BROKEN.search(text):
-        return True
-    return any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t\r" for c in text)
+    return _BROKEN.search(text) is not None
 
 
 def is_language(text: str, language: str) -> bool:

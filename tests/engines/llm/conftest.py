@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from engines.runtime.settings import Settings
 from engines.runtime.torchvision_compat import ensure_torchvision
 
 PLAIN_CPU = Placement(torch.device("cpu"), torch.float32, "a test")
+SMALL_MERGES = 2000
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +38,29 @@ def llm(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> LanguageMo
 def tokenizer(llm: LanguageModel) -> Any:
     """Return the tokenizer of the model of the app."""
     return llm.tokenizer
+
+
+@pytest.fixture(scope="session")
+def small_tokenizer(tokenizer: Any) -> Any:
+    """Return that tokenizer with its first merges alone: 49,000 words take long to read as GGUF."""
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    description = json.loads(tokenizer.backend_tokenizer.to_str())
+    model, added = description["model"], description["added_tokens"]
+    model["merges"] = model["merges"][:SMALL_MERGES]
+    kept = {left + right for left, right in model["merges"]}
+    kept |= {token["content"] for token in added}
+    words = sorted(model["vocab"], key=model["vocab"].__getitem__)
+    words = [word for word in words if len(word) == 1 or word in kept]
+    model["vocab"] = {word: number for number, word in enumerate(words)}
+    for token in added:
+        token["id"] = model["vocab"][token["content"]]
+    return PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer.from_str(json.dumps(description)),
+        chat_template=tokenizer.chat_template,
+        **tokenizer.special_tokens_map,
+    )
 
 
 @pytest.fixture

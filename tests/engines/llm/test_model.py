@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +14,12 @@ from typing import Any
 import peft
 import pytest
 import torch
+from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
 from engines.llm.adapter import ADAPTER_FILE
-from engines.llm.model import ADAPTER_OFF, CHATML, LanguageModel
+from engines.llm.fit.gguf_file import write_gguf
+from engines.llm.model import ADAPTER_OFF, CHATML, SHIPPED_ADAPTER, LanguageModel
 from engines.llm.prompt import encode_chat
 from engines.llm.reading import read_gguf
 from engines.runtime.device import Placement
@@ -101,31 +105,53 @@ def test_the_model_completes_a_sentence_sensibly(llm: LanguageModel) -> None:
     assert loaded.tokenizer.decode([best]).strip() == "Paris"
 
 
-@pytest.mark.slow
+@pytest.fixture(scope="module")
+def small_gguf(small_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of a quantised model of two thin layers that nobody trained."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(small_tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+        num_attention_heads=2, num_key_value_heads=1, max_position_embeddings=256,
+    )  # fmt: skip
+    path = tmp_path_factory.mktemp("gguf") / "small.gguf"
+    write_gguf(LlamaForCausalLM(config), small_tokenizer, path, name="small", kind="q8_0")
+    return path
+
+
+def weights_of(network: Any) -> dict[str, torch.Tensor]:
+    return {name: weight.float() for name, weight in network.named_parameters()}
+
+
 @pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json", "config.json"])
 def test_a_damaged_copy_is_made_again(
-    own_cache: Path, make: Make, caplog: pytest.LogCaptureFixture, file: str
+    small_gguf: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, file: str
 ) -> None:
-    damaged = copy_in(own_cache) / file
-    damaged.write_bytes(damaged.read_bytes()[:100])
-    model = make(cache_dir=own_cache)
-    with caplog.at_level(logging.WARNING):
-        model.load()
-    assert "is made again" in caplog.text
-    assert model.health().is_ready
-    assert (copy_in(own_cache) / file).stat().st_size > 100
+    first, tokenizer = read_gguf(small_gguf, tmp_path, torch.float32)
+    damaged = copy_in(tmp_path) / file
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:100])
+    for is_damaged in (True, False):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            again, read = read_gguf(small_gguf, tmp_path, torch.float32)
+        assert ("is made again" in caplog.text) == is_damaged
+        assert (copy_in(tmp_path) / file).read_bytes() == whole
+        assert encode_chat(read, CHAT) == encode_chat(tokenizer, CHAT)
+        torch.testing.assert_close(weights_of(again), weights_of(first), rtol=0, atol=0)
 
 
-@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_only_costs_time(
-    make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    small_gguf: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    kept, tokenizer = read_gguf(small_gguf, tmp_path / "cache", torch.float32)
     (tmp_path / "file").write_text("no folder")
-    model = make(cache_dir=tmp_path / "file" / "cache")
     with caplog.at_level(logging.WARNING):
-        model.load()
+        network, read = read_gguf(small_gguf, tmp_path / "file" / "cache", torch.float32)
     assert "could not keep a copy" in caplog.text
-    assert model.health().is_ready
+    assert encode_chat(read, CHAT) == encode_chat(tokenizer, CHAT)
+    torch.testing.assert_close(weights_of(network), weights_of(kept), rtol=0, atol=0)
 
 
 def test_a_copy_without_weights_is_not_filled_with_random_ones(own_cache: Path, make: Make) -> None:
@@ -199,10 +225,21 @@ def test_an_empty_folder_is_reported(tmp_path: Path, make: Make) -> None:
         make(llm_model=str(tmp_path / "empty")).load()
 
 
-def test_a_hub_model_that_is_not_here_says_what_to_do(make: Make) -> None:
+def test_a_hub_model_that_is_not_here_says_what_to_do_and_asks_no_other_machine(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def refuse(host: Any, *_: Any, **__: Any) -> None:
+        asked.append(host)
+        raise OSError("no network")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)  # as the app does
     model = make(llm_model="nobody/no-such-model", is_hub_allowed=False)
     with pytest.raises(WeightsMissingError, match="RELEAF_LLM_MODEL"):
         model.load()
+    assert asked == []
     assert not model.health().is_ready
 
 
@@ -219,13 +256,34 @@ def test_an_adapter_without_peft_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
     is_shipped: bool,
 ) -> None:
-    folder = tmp_path / "checkpoints" / "llm-lora" if is_shipped else tmp_path / "adapter"
+    folder = tmp_path / "checkpoints" / SHIPPED_ADAPTER if is_shipped else tmp_path / "adapter"
     folder.mkdir(parents=True)
     save_file({"weight": torch.zeros(1)}, folder / ADAPTER_FILE)
+    write_own_card(folder, is_on=True)
     monkeypatch.setitem(sys.modules, "peft", None)  # as if it were not installed
     model = make(cache_dir=own_cache, llm_adapter=None if is_shipped else folder)
     with pytest.raises(EngineUnavailableError, match="pip install peft"):
         model.load()
+
+
+def write_own_card(folder: Path, *, is_on: bool) -> None:
+    card = {"name": "own", "version": "1", "inference": {"is_on_by_default": is_on}}
+    (folder / "card.json").write_text(json.dumps(card))
+
+
+@pytest.mark.parametrize("has_card", [True, False], ids=["not better", "no card"])
+def test_the_projects_adapter_that_is_not_better_is_left_out(
+    own_cache: Path, make: Make, tmp_path: Path, has_card: bool
+) -> None:
+    folder = tmp_path / "checkpoints" / SHIPPED_ADAPTER
+    folder.mkdir(parents=True)
+    # Reading it would fail.
+    save_file({"weight": torch.zeros(1)}, folder / ADAPTER_FILE)
+    if has_card:
+        write_own_card(folder, is_on=False)
+    model = make(cache_dir=own_cache)
+    model.load()
+    assert "with an adapter" not in model.health().detail
 
 
 def write_adapter(folder: Path, model: LanguageModel, made_for: str) -> None:

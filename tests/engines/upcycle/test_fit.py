@@ -246,14 +246,14 @@ def test_a_killed_run_resumes_to_the_same_numbers(data: GraphData, tmp_path: Pat
             stdout=subprocess.DEVNULL,
         )
 
-    killed = start("killed")
+    whole, killed = start("whole"), start("killed")
     while killed.poll() is None and not list((tmp_path / "killed").glob("state-*")):
         time.sleep(0.02)
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
     assert not (tmp_path / "killed.npy").exists()
-    for run in ("killed", "whole"):
-        assert start(run).wait() == 0
+    for process in (start("killed"), whole):
+        assert process.wait() == 0
     scores = [np.load(tmp_path / f"{run}.npy") for run in ("killed", "whole")]
     assert np.array_equal(*scores)
 

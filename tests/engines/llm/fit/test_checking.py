@@ -182,3 +182,10 @@ def test_utf8_read_as_another_encoding_is_seen(
 )
 def test_ordinary_text_is_not_broken(text: str) -> None:
     assert not is_broken(text)
+
+
+@pytest.mark.parametrize(
+    "sign", ["\x00", "\x08", "\x0b", "\x1b", "\x7f", "\x85", "\x9f", "\ud800", "\udfff"]
+)
+def test_a_control_character_or_half_a_character_is_broken(sign: str) -> None:
+    assert is_broken(f"Rinse{sign} it.")

@@ -86,19 +86,19 @@ def shipped(
 
 
 @pytest.fixture
-def thin_folder(tokenizer: Any, tmp_path: Path) -> Path:
+def thin_folder(small_tokenizer: Any, tmp_path: Path) -> Path:
     """Return the folder of an untrained model of two layers whose words are not tied."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(0)
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=64, intermediate_size=96, num_hidden_layers=2,
+        vocab_size=len(small_tokenizer), hidden_size=64, intermediate_size=96, num_hidden_layers=2,
         num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=256,
-        tie_word_embeddings=False, eos_token_id=tokenizer.eos_token_id,
+        tie_word_embeddings=False, eos_token_id=small_tokenizer.eos_token_id,
     )  # fmt: skip
     folder = tmp_path / "thin-chat"
     LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    small_tokenizer.save_pretrained(folder)
     return folder
 
 
@@ -229,7 +229,7 @@ def test_a_full_disk_keeps_the_last_good_file(thin_folder: Path, tmp_path: Path)
         export(first, name)
         record = read_record(out / name, {})
         before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, before[1]))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
         try:
             with pytest.raises(StorageError, match="could not be written"):
                 export(second, name)
