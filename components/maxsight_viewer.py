@@ -19,10 +19,10 @@ from components.maxsight_message import (
     scene_message,
 )
 from components.maxsight_playback import Playback
-from engines.maxsight.artificial_load import MAX_LOAD_MS, LoadablePipeline, work_for
+from engines.maxsight.artificial_load import MAX_LOAD_MS, work_for
 from engines.maxsight.context_worker import ContextBox
 from engines.maxsight.frames import Pixels
-from engines.maxsight.pipeline import PipelineStep
+from engines.maxsight.pipeline import MaxSightPipeline, PipelineStep
 from engines.maxsight.scheduler import Alert
 from engines.maxsight.session import MaxSightSession, SceneReport
 from engines.runtime.errors import BusyError
@@ -46,7 +46,7 @@ class Viewer(MaxSightSession):
     """Take the frames of one person from camera, photo or video, and say what the page shows.
 
     Args:
-        pool: holds the engine "maxsight", a `LoadablePipeline`.
+        pool: holds the engine "maxsight", a `MaxSightPipeline`.
         clock: seconds, rising.
     """
 
@@ -213,7 +213,7 @@ class Viewer(MaxSightSession):
         # In this person's own thread, so that it takes nobody else's turn on the lane.
         spent_ms = work_for(self._load_ms) if self._load_ms else 0.0
 
-        def look(engine: LoadablePipeline) -> PipelineStep:
+        def look(engine: MaxSightPipeline) -> PipelineStep:
             return engine.step(
                 frame, frame_id=frame_id, captured_s=captured_s, box=box, spent_ms=spent_ms
             )

@@ -7,10 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from engines.runtime.yaml_files import StrictLoader, in_words
+from engines.runtime.yaml_files import read_yaml
 
 CLASSES_FILE = Path(__file__).parents[2] / "assets" / "maxsight" / "classes.yaml"
 Language = Literal["en", "es", "de"]
@@ -105,12 +104,7 @@ def read_vocabulary(path: Path = CLASSES_FILE) -> Vocabulary:
     Raises:
         ValueError: if the file does not fit; the message says where.
     """
-    try:
-        loaded = _File.model_validate(yaml.load(path.read_text("utf-8"), Loader=StrictLoader))
-    except ValidationError as error:
-        raise ValueError(f"{path.name}: {in_words(error)}") from error
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path.name} is not valid YAML: {error}") from error
+    loaded = read_yaml(path, _File)
     trained = tuple(
         ObjectClass(
             one.id, one.names.model_dump(), one.height_m, one.base_urgency, one.moves, one.group,

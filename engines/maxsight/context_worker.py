@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import os
 import sys
 import threading
+import time
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from engines.maxsight.context_memory import ContextMemory
 from engines.maxsight.frames import Pixels
 from engines.maxsight.tiers import ContextResult, Tier1
 
@@ -18,6 +22,9 @@ log = logging.getLogger(__name__)
 
 # Specification: B answers within this or not at all.
 DEADLINE_MS = 500.0
+# Native code that is at work while Python is taken down can crash or complain. The end of the
+# process waits for runs under way, for all of them together no longer than this.
+END_WAIT_S = 1.0
 # Linux: share of the cores that B's thread, and those it starts, get next to A's.
 NICENESS = 15
 
@@ -25,21 +32,29 @@ NICENESS = 15
 class StageB(Protocol):
     """Describe what Stage B offers to the pipeline."""
 
-    def look(self, frame: Pixels, tier1: Tier1, is_late: Callable[[], bool]) -> Mapping[str, Any]:
+    def look(
+        self, frame: Pixels, tier1: Tier1, memory: ContextMemory, is_late: Callable[[], bool]
+    ) -> Mapping[str, Any]:
         """Add what a frame means: name of a part -> its result.
 
         Args:
             frame: (H, W, 3) uint8 RGB, read-only and its own.
             tier1: what Stage A said of it.
-            is_late: whether the deadline has passed. What comes later is thrown away, so a part
-                that has not begun by then need not begin.
+            memory: what was kept of this person's earlier frames.
+            is_late: whether the deadline has passed or the worker was closed. What comes later is
+                thrown away, so a part that has not begun by then need not begin.
         """
 
 
 class ContextBox:
-    """Hold Stage B's newest result for one person; safe to use from several threads."""
+    """Hold Stage B's newest result for one person; safe to use from several threads.
+
+    Attributes:
+        memory: of this person's frames; for Stage B alone.
+    """
 
     def __init__(self) -> None:
+        self.memory = ContextMemory()
         self._lock = threading.Lock()
         self._latest: ContextResult | None = None
 
@@ -73,12 +88,17 @@ class _Job:
     started_s: float
 
 
+_workers: weakref.WeakSet[ContextWorker] = weakref.WeakSet()
+
+
 class ContextWorker:
     """Run Stage B in one thread of its own.
 
     There is never a queue and never a second run beside the first: a frame that finds B at work is
     skipped, and B begins again on whichever frame is the latest when it is free. A run that never
     ends therefore costs one thread, and B stays busy until it does.
+
+    Nobody waits for B but the end of the process, and that at most END_WAIT_S.
 
     Args:
         stage_b: what looks at the frames.
@@ -97,6 +117,7 @@ class ContextWorker:
         self._is_failing = False
         self._counts = ContextCounts()
         self._thread: threading.Thread | None = None
+        _workers.add(self)
 
     @property
     def counts(self) -> ContextCounts:
@@ -135,6 +156,14 @@ class ContextWorker:
             self._is_closed = True
             self._changed.notify_all()
 
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for the thread of a closed worker to end; say whether it has, or never began."""
+        thread = self._thread
+        if thread is None:
+            return True
+        thread.join(timeout_s)
+        return not thread.is_alive()
+
     def _work(self) -> None:
         _step_back()
         while True:
@@ -160,7 +189,10 @@ class ContextWorker:
         try:
             outputs = dict(
                 self._stage_b.look(
-                    job.frame, job.tier1, lambda: self._since_ms(job) > self.deadline_ms
+                    job.frame,
+                    job.tier1,
+                    job.box.memory,
+                    lambda: self._is_too_late(self._since_ms(job)),
                 )
             )
         except BaseException:
@@ -171,10 +203,14 @@ class ContextWorker:
             return "failed"
         self._is_failing = False
         latency_ms = self._since_ms(job)
-        if latency_ms > self.deadline_ms or self._is_closed:
+        if self._is_too_late(latency_ms):
             return "late"
         job.box.put(ContextResult(job.tier1.frame_id, latency_ms, outputs))
         return "in_time"
+
+    def _is_too_late(self, latency_ms: float) -> bool:
+        # Once it is closed nobody takes a result, and the sooner B ends the better.
+        return self._is_closed or latency_ms > self.deadline_ms
 
     def _since_ms(self, job: _Job) -> float:
         return max(0.0, (self._clock() - job.started_s) * 1000.0)
@@ -185,3 +221,14 @@ def _step_back() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+
+
+@atexit.register
+def _end_with_process() -> None:
+    """Close all workers and wait a moment for the runs under way; the process is ending."""
+    workers = list(_workers)
+    for worker in workers:
+        worker.close()
+    until_s = time.monotonic() + END_WAIT_S
+    for worker in workers:
+        worker.wait(max(0.0, until_s - time.monotonic()))

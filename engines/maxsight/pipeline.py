@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +18,9 @@ from engines.maxsight.context_worker import (
     StageB,
 )
 from engines.maxsight.frames import to_rgb
+from engines.maxsight.ocr import TextReader
 from engines.maxsight.stage_a_runner import StageARunner
+from engines.maxsight.stage_b import ContextPass
 from engines.maxsight.tiers import ContextResult, GateReport, Tier1
 from engines.runtime.device import Placement
 from engines.runtime.gate import GateDecision, StageGate
@@ -103,8 +105,13 @@ class MaxSightPipeline:
         *,
         stage_b: StageB | None = None,
     ) -> MaxSightPipeline:
-        """Build the pipeline with the trained Stage A and the limits of the settings."""
+        """Build the pipeline with the trained Stage A and the limits of the settings.
+
+        Args:
+            stage_b: None takes the `ContextPass` that also reads text.
+        """
         gate = StageGate(settings.gate_max_latency_ms, settings.gate_max_uncertainty)
+        stage_b = stage_b or ContextPass(TextReader())
         return cls(StageARunner(settings, placement), stage_b, gate, time.perf_counter, lane)
 
     @property
@@ -128,6 +135,7 @@ class MaxSightPipeline:
         captured_s: float,
         box: ContextBox,
         deliver: Callable[[Tier1], None] | None = None,
+        spent_ms: float = 0.0,
     ) -> PipelineStep:
         """Take one frame through Stage A, then perhaps start Stage B on it.
 
@@ -137,6 +145,8 @@ class MaxSightPipeline:
             captured_s: when it was captured, seconds on the session's clock.
             box: where Stage B leaves its results for this person.
             deliver: gets Tier 1 as soon as it is there, before the gate is asked.
+            spent_ms: milliseconds already spent on this frame, such as an artificial load. They
+                count as Stage A's: Tier 1 reports the sum, and the gate decides on it.
 
         Raises:
             InputError: if the frame is no picture that can be used.
@@ -146,6 +156,7 @@ class MaxSightPipeline:
         tier1 = self._lane.run(
             lambda: self._stage_a.look(frame, frame_id, captured_s), priority=Priority.SAFETY
         )
+        tier1 = replace(tier1, latency_ms=tier1.latency_ms + spent_ms)
         if deliver is not None:
             deliver(tier1)
         try:

@@ -7,14 +7,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from engines.maxsight.alert_memory import AlertMemory, ForwardClock
+from engines.maxsight.alert_memory import AlertMemory, ForwardClock, is_coming
 from engines.maxsight.classes import Language
 from engines.maxsight.preferences import Preferences
 from engines.maxsight.tiers import TrackedObject, Urgency
 from engines.maxsight.urgency import urgency_of_track, vocabulary_entry
 from engines.maxsight.wording import wording
 
-# The reference design: two alerts a minute unless danger.
+# The reference design: two alerts a minute unless danger. A danger that was told and just stands
+# there keeps the limit too: in a minute beside a parked car, two sentences say it.
 MINUTE_S = 60.0
 MAX_ALERTS_A_MINUTE = 2
 # The last alert of a minute is kept for a warning, so that a chair never silences a car.
@@ -62,8 +63,10 @@ class Alert:
 class AlertScheduler:
     """Choose what one person is told of, frame by frame.
 
-    A danger is spoken of at once and interrupts; everything else waits for its turn. Holds the
-    state of one person and is not meant for several threads.
+    A danger that is new or comes closer is spoken of at once and interrupts. One that stands still
+    is repeated ever more rarely and keeps the limit of alerts a minute; so does everything else,
+    with the person's pause between alerts. What is not spoken of is in view nonetheless: nothing
+    is taken from the tracks. Holds the state of one person and is not meant for several threads.
 
     Attributes:
         preferences: may be replaced at any time; what was said stays remembered.
@@ -109,7 +112,7 @@ class AlertScheduler:
         due.sort(key=_priority)
         dangers = [track for track in due if track.urgency == Urgency.DANGER]
         alert: Alert | None = None
-        if dangers:
+        if dangers and (self._is_any_pressing(dangers) or self._is_below_limit(now)):
             alert = self._say_danger(dangers, at_s, now)
         elif due and self._has_room(due[0].urgency, now):
             alert = self._say(due[0], at_s, now)
@@ -156,14 +159,22 @@ class AlertScheduler:
             and self._has_room(Urgency.WARNING, now)
         )
 
+    def _is_any_pressing(self, dangers: Sequence[TrackedObject]) -> bool:
+        """Say whether one of the dangers is new or comes closer, so that nothing holds it back."""
+        return any(self._memory.is_new(one) or is_coming(one) for one in dangers)
+
     def _has_room(self, urgency: Urgency, now: float) -> bool:
         """Say whether something below danger may be spoken now."""
-        while self._spoken_s and now - self._spoken_s[0] > MINUTE_S:
-            self._spoken_s.popleft()
         if self._spoken_s and now - self._spoken_s[-1] < self.preferences.seconds_between:
             return False
         is_caution = urgency <= Urgency.CAUTION
         limit = MAX_ALERTS_BEFORE_CAUTION if is_caution else MAX_ALERTS_A_MINUTE
+        return self._is_below_limit(now, limit)
+
+    def _is_below_limit(self, now: float, limit: int = MAX_ALERTS_A_MINUTE) -> bool:
+        """Say whether fewer alerts than the limit were spoken in the last minute."""
+        while self._spoken_s and now - self._spoken_s[0] > MINUTE_S:
+            self._spoken_s.popleft()
         return len(self._spoken_s) < limit
 
     def _say_danger(self, dangers: list[TrackedObject], at_s: float, now: float) -> Alert:
@@ -171,18 +182,18 @@ class AlertScheduler:
         first, *others = dangers
         alert = self._say(first, at_s, now, more=len(others))
         for other in others:
-            self._memory.remember(other.track_id, other.urgency, other.distance_m, now)
+            self._memory.remember(other, now)
         return replace(alert, also_track_ids=tuple(other.track_id for other in others))
 
     def _say(self, track: TrackedObject, at_s: float, now: float, *, more: int = 0) -> Alert:
-        self._memory.remember(track.track_id, track.urgency, track.distance_m, now)
+        self._memory.remember(track, now)
         words = wording(self.preferences.language)
         text = words.alert(track, style=self.preferences.direction_style, more=more)
         return self._alert(track.track_id, track.class_id, track.urgency, text, at_s)
 
     def _say_unnamed(self, at_s: float, now: float) -> Alert:
         # No thing is known to be there, so it neither interrupts nor goes over the limit.
-        self._memory.remember(None, Urgency.WARNING, math.inf, now)
+        self._memory.remember_unnamed(now)
         text = wording(self.preferences.language).unnamed()
         return self._alert(None, None, Urgency.WARNING, text, at_s)
 

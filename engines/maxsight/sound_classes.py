@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from engines.maxsight.classes import CLASSES_FILE, Language
 from engines.maxsight.tiers import Urgency
-from engines.runtime.yaml_files import StrictLoader, in_words
+from engines.runtime.yaml_files import read_yaml
 
 SOUNDS_FILE = CLASSES_FILE.with_name("sounds.yaml")
 # The network's last output; it is never named.
@@ -89,12 +88,7 @@ def read_sounds(path: Path = SOUNDS_FILE) -> tuple[SoundClass, ...]:
     Raises:
         ValueError: if the file does not fit; the message says where.
     """
-    try:
-        loaded = _File.model_validate(yaml.load(path.read_text("utf-8"), Loader=StrictLoader))
-    except ValidationError as error:
-        raise ValueError(f"{path.name}: {in_words(error)}") from error
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path.name} is not valid YAML: {error}") from error
+    loaded = read_yaml(path, _File)
     return tuple(
         SoundClass(
             one.id, one.names.model_dump(), Urgency(one.urgency), one.alarm, tuple(one.haptic_ms)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
@@ -15,13 +14,12 @@ from numpy.typing import NDArray
 from engines.maxsight.sound_audio import Floats
 from engines.maxsight.sound_classes import output_ids
 from engines.maxsight.sound_network import SHORTEST_SAMPLES, LogMel, SoundNetwork
-from engines.runtime.device import Placement
+from engines.runtime.checkpoint_engine import CheckpointEngine
 from engines.runtime.errors import (
     EngineUnavailableError,
     WeightsCorruptError,
     WeightsMissingError,
 )
-from engines.runtime.health import EngineHealth
 from engines.runtime.settings import Settings
 from engines.runtime.weights import Card, WeightsSource, find_weights, load_card, load_tensors
 
@@ -51,15 +49,10 @@ class _Loaded:
     detail: str
 
 
-class SoundRunner:
+class SoundRunner(CheckpointEngine[_Loaded]):
     """Listen to windows of sound with the trained `SoundNetwork`; it keeps nothing of them."""
 
-    name = "maxsight-sound"
-
-    def __init__(self, settings: Settings, placement: Placement) -> None:
-        self.settings, self.placement = settings, placement
-        self._loaded: _Loaded | None = None
-        self._lock = threading.Lock()
+    name, title = "maxsight-sound", "The network of sounds"
 
     def load(self) -> None:
         """Read the checkpoint.
@@ -83,15 +76,13 @@ class SoundRunner:
             ) from error
         device = self.placement.device
         # Full precision everywhere: the network is small and gains nothing by less.
-        loaded = _Loaded(
+        self._loaded = _Loaded(
             network.float().eval().to(device),
             LogMel().to(device),
             inference,
             f"{card.name} {card.version}, {len(inference.thresholds)} sounds, PyTorch on "
             f"{device.type}, from {source.origin}",
         )
-        with self._lock:
-            self._loaded = loaded
 
     def warmup(self) -> None:
         """Listen to silence, so that the first person doesn't wait."""
@@ -127,26 +118,6 @@ class SoundRunner:
                 f"Restart the app; if it happens again, restore checkpoints/{CHECKPOINT}.",
             )
         return np.asarray(found, np.float32)
-
-    def health(self) -> EngineHealth:
-        """Say which checkpoint it runs."""
-        loaded = self._loaded
-        if loaded is None:
-            return EngineHealth(is_ready=False, detail="No checkpoint is loaded.")
-        return EngineHealth(is_ready=True, detail=loaded.detail)
-
-    def unload(self) -> None:
-        """Give the memory back."""
-        with self._lock:
-            self._loaded = None
-
-    def _ready(self) -> _Loaded:
-        loaded = self._loaded
-        if loaded is None:
-            raise EngineUnavailableError(
-                "The network of sounds is not loaded.", "Try again in a few seconds."
-            )
-        return loaded
 
 
 def read_inference(card: Card) -> SoundInference:

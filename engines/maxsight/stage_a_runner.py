@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
@@ -18,13 +17,12 @@ from engines.maxsight.geometry import FOCAL_PER_LONGER_SIDE, distance_m_of, urge
 from engines.maxsight.stage_a import StageAOutput
 from engines.maxsight.stage_a_network import EagerNetwork, Network, OnnxNetwork
 from engines.maxsight.tiers import SeenObject, Tier1, Urgency, Zone
-from engines.runtime.device import Placement
+from engines.runtime.checkpoint_engine import CheckpointEngine
 from engines.runtime.errors import (
     EngineUnavailableError,
     WeightsCorruptError,
     WeightsMissingError,
 )
-from engines.runtime.health import EngineHealth
 from engines.runtime.settings import Settings
 from engines.runtime.timing import Stopwatch
 from engines.runtime.weights import Card, WeightsSource, find_weights, load_card
@@ -62,15 +60,10 @@ class _Loaded:
     detail: str
 
 
-class StageARunner:
+class StageARunner(CheckpointEngine[_Loaded]):
     """Look at frames with the trained `StageA`."""
 
-    name = "maxsight-a"
-
-    def __init__(self, settings: Settings, placement: Placement) -> None:
-        self.settings, self.placement = settings, placement
-        self._loaded: _Loaded | None = None
-        self._lock = threading.Lock()
+    name, title = "maxsight-a", "MaxSight"
 
     def load(self) -> None:
         """Read the checkpoint: on a CPU its ONNX graph where there is one, else the weights.
@@ -100,8 +93,7 @@ class StageARunner:
             f"{card.name} {card.version}, {len(inference.thresholds)} of {len(words.trained)} "
             f"classes, {how}, from {source.origin}"
         )
-        with self._lock:
-            self._loaded = _Loaded(network, inference, words, detail)
+        self._loaded = _Loaded(network, inference, words, detail)
 
     def warmup(self) -> None:
         """Look at grey frames, so that the first person doesn't wait."""
@@ -147,24 +139,6 @@ class StageARunner:
             uncertainty=float(output.uncertainty_logits[0, 0].sigmoid()),
             latency_ms=watch.elapsed_ms,
         )
-
-    def health(self) -> EngineHealth:
-        """Say which checkpoint it runs."""
-        loaded = self._loaded
-        if loaded is None:
-            return EngineHealth(is_ready=False, detail="No checkpoint is loaded.")
-        return EngineHealth(is_ready=True, detail=loaded.detail)
-
-    def unload(self) -> None:
-        """Give the memory back."""
-        with self._lock:
-            self._loaded = None
-
-    def _ready(self) -> _Loaded:
-        loaded = self._loaded
-        if loaded is None:
-            raise EngineUnavailableError("MaxSight is not loaded.", "Try again in a few seconds.")
-        return loaded
 
 
 def read_inference(card: Card, words: Vocabulary) -> Inference:

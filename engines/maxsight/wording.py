@@ -9,14 +9,13 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
 from engines.maxsight.classes import CLASSES_FILE, Language, vocabulary
 from engines.maxsight.preferences import LANGUAGES, DirectionStyle
 from engines.maxsight.tiers import TrackedObject, Urgency, Zone
 from engines.maxsight.urgency import is_approaching
-from engines.runtime.yaml_files import StrictLoader, in_words
+from engines.runtime.yaml_files import read_yaml
 
 WORDING_FILE = CLASSES_FILE.with_name("wording.yaml")
 
@@ -264,12 +263,7 @@ def read_wording(path: Path = WORDING_FILE) -> dict[Language, Wording]:
     Raises:
         ValueError: if the file does not fit; the message says where.
     """
-    try:
-        loaded = _File.model_validate(yaml.load(path.read_text("utf-8"), Loader=StrictLoader))
-    except ValidationError as error:
-        raise ValueError(f"{path.name}: {in_words(error)}") from error
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path.name} is not valid YAML: {error}") from error
+    loaded = read_yaml(path, _File)
     missing = [language for language in LANGUAGES if language not in loaded.root]
     if missing:
         raise ValueError(f"{path.name}: these languages are missing: {', '.join(missing)}")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class StrictLoader(yaml.SafeLoader):
@@ -23,6 +26,21 @@ class StrictLoader(yaml.SafeLoader):
                 )
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path, model: type[M]) -> M:
+    """Read a YAML file (UTF-8) as a model.
+
+    Raises:
+        ValueError: if it is no YAML or does not fit; the message names the file and says where.
+        OSError: if it cannot be read.
+    """
+    try:
+        return model.model_validate(yaml.load(path.read_text("utf-8"), Loader=StrictLoader))
+    except ValidationError as error:
+        raise ValueError(f"{path.name}: {in_words(error)}") from error
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path.name} is not valid YAML: {error}") from error
 
 
 def in_words(error: ValidationError) -> str:

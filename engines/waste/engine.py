@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,10 +12,8 @@ from PIL import Image
 from torch import nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
-from engines.runtime.device import Placement
-from engines.runtime.errors import EngineUnavailableError, InputError, WeightsCorruptError
-from engines.runtime.health import EngineHealth
-from engines.runtime.settings import Settings
+from engines.runtime.checkpoint_engine import CheckpointEngine
+from engines.runtime.errors import InputError, WeightsCorruptError
 from engines.runtime.timing import Stopwatch
 from engines.runtime.weights import Card, find_weights, load_card, load_tensors
 from engines.waste.decision import Calibration, Decision, decide, waste_log_odds
@@ -74,16 +71,17 @@ class _Loaded:
     size: int
     origin: str
 
+    @property
+    def detail(self) -> str:
+        """Which checkpoint it is, one sentence for a person."""
+        size = f"{self.size} × {self.size} pixels"
+        return f"{self.card.name} {self.card.version}, {size}, from {self.origin}"
 
-class WasteEngine:
+
+class WasteEngine(CheckpointEngine[_Loaded]):
     """Classify pictures of waste with a trained `MultiHeadClassifier`."""
 
-    name = "waste"
-
-    def __init__(self, settings: Settings, placement: Placement) -> None:
-        self.settings, self.placement = settings, placement
-        self._loaded: _Loaded | None = None
-        self._lock = threading.Lock()
+    name, title = "waste", "The waste engine"
 
     def load(self) -> None:
         """Read the checkpoint of the profile and place it on the device.
@@ -115,14 +113,13 @@ class WasteEngine:
         model.to(self.placement.device)
         model.backbone.to(self.placement.dtype)
         convert_conv2d_weight_memory_format(model.backbone, torch.channels_last)
-        with self._lock:
-            self._loaded = _Loaded(
-                model=model,
-                calibration=Calibration.from_card(card.raw["inference"]),
-                card=card,
-                size=size,
-                origin=source.origin,
-            )
+        self._loaded = _Loaded(
+            model=model,
+            calibration=Calibration.from_card(card.raw["inference"]),
+            card=card,
+            size=size,
+            origin=source.origin,
+        )
 
     def warmup(self) -> None:
         """Run a few passes on grey pictures, so that the first person doesn't wait."""
@@ -183,30 +180,6 @@ class WasteEngine:
         heat = heat_map(loaded.model, pixels, ITEMS.index(wanted))
         picture = Image.fromarray(heat, mode="F").resize(image.size, Image.Resampling.BICUBIC)
         return np.clip(np.asarray(picture, dtype=np.float32), 0.0, 1.0)
-
-    def health(self) -> EngineHealth:
-        """Say which checkpoint it runs."""
-        loaded = self._loaded
-        if loaded is None:
-            return EngineHealth(is_ready=False, detail="No checkpoint is loaded.")
-        return EngineHealth(
-            is_ready=True,
-            detail=f"{loaded.card.name} {loaded.card.version}, {loaded.size} × {loaded.size} "
-            f"pixels, from {loaded.origin}",
-        )
-
-    def unload(self) -> None:
-        """Give the memory back."""
-        with self._lock:
-            self._loaded = None
-
-    def _ready(self) -> _Loaded:
-        loaded = self._loaded
-        if loaded is None:
-            raise EngineUnavailableError(
-                "The waste engine is not loaded.", "Try again in a few seconds."
-            )
-        return loaded
 
     @property
     def backbone(self) -> nn.Module:

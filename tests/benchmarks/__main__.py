@@ -33,6 +33,7 @@ from engines.runtime.settings import Settings
 from engines.waste.engine import WasteEngine
 from engines.waste.images import open_picture
 from tests.benchmarks.chat import chat_rows, size_rows
+from tests.benchmarks.conditions import condition_rows
 from tests.benchmarks.llm_serving import serving_main
 from tests.benchmarks.maxsight import has_checkpoint, maxsight_rows
 from tests.benchmarks.upcycle import upcycle_rows
@@ -212,6 +213,9 @@ def main() -> int:
     if sys.argv[1:] == ["upcycle"]:
         print(json.dumps(upcycle_rows()))
         return 0
+    if sys.argv[1:] == ["conditions"]:
+        print(json.dumps(condition_rows()))
+        return 0
     if sys.argv[1:] == ["maxsight"]:
         if not has_checkpoint():
             sys.exit("checkpoints/maxsight-a is missing. Train it first: make train-maxsight")
@@ -227,7 +231,7 @@ def main() -> int:
     rows += classify_rows(engine, photo) + lane_rows()
     rows += [Row(*measured) for measured in size_rows()]
     # In a process of its own, as the app is: teams of threads left from above would slow it.
-    parts = ["chat", "upcycle"]
+    parts = ["chat", "upcycle", "conditions"]
     if has_checkpoint():
         parts.append("maxsight")
     else:

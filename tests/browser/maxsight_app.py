@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 
-from engines.maxsight.artificial_load import LoadablePipeline
+from engines.maxsight.pipeline import MaxSightPipeline
 from engines.runtime.gate import StageGate
 from engines.runtime.lane import CpuLane
 from engines.runtime.pool import EnginePool
@@ -30,7 +30,7 @@ def main() -> None:
     gate = StageGate(settings.gate_max_latency_ms, settings.gate_max_uncertainty)
     pool.register(
         "maxsight",
-        lambda: LoadablePipeline(PaintStageA(), None, gate, time.perf_counter, lane),
+        lambda: MaxSightPipeline(PaintStageA(), None, gate, time.perf_counter, lane),
     )
     context = AppContext(settings=settings, pool=pool)
     app = build_app(context)

@@ -13,8 +13,8 @@ import numpy as np
 
 from components.context import AppContext
 from components.maxsight_actions import MaxSightTab
-from engines.maxsight.artificial_load import LoadablePipeline
 from engines.maxsight.frames import Pixels
+from engines.maxsight.pipeline import MaxSightPipeline
 from engines.maxsight.tiers import SeenObject, Tier1, Urgency
 from engines.runtime.errors import EngineUnavailableError
 from engines.runtime.gate import StageGate
@@ -101,7 +101,7 @@ def tab_of(
     settings = settings or Settings()
     pool = EnginePool(settings, lane)
     gate = StageGate(settings.gate_max_latency_ms, settings.gate_max_uncertainty)
-    pool.register("maxsight", lambda: LoadablePipeline(eyes, None, gate, clock, lane))
+    pool.register("maxsight", lambda: MaxSightPipeline(eyes, None, gate, clock, lane))
     if is_loaded:
         with contextlib.suppress(EngineUnavailableError):
             pool.get("maxsight")

@@ -15,7 +15,7 @@ from components.context import AppContext
 from components.maxsight_form import FORM
 from components.maxsight_tab import FRAME_EVERY_S
 from components.system_tab import engines_html
-from engines.maxsight.artificial_load import LoadablePipeline
+from engines.maxsight.pipeline import MaxSightPipeline
 from engines.runtime.errors import EngineUnavailableError
 from engines.runtime.lane import CpuLane
 from engines.runtime.pool import EnginePool
@@ -133,8 +133,8 @@ def test_without_a_checkpoint_the_engine_fails_and_the_system_tab_says_why(
 
 
 def test_the_app_builds_the_pipeline_on_the_pools_own_lane(context: AppContext) -> None:
-    engine = start._build(context.pool, "engines.maxsight.artificial_load", "LoadablePipeline")
-    assert isinstance(engine, LoadablePipeline)
+    engine = start._build(context.pool, "engines.maxsight.pipeline", "MaxSightPipeline")
+    assert isinstance(engine, MaxSightPipeline)
     assert engine._lane is context.pool.lane
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engines.maxsight.context_memory import ContextMemory
 from engines.maxsight.context_worker import DEADLINE_MS, ContextBox, StageB
 from engines.maxsight.frames import Pixels
 from engines.maxsight.pipeline import MaxSightPipeline, PipelineStep
@@ -84,7 +85,9 @@ class FromFunction:
         self.fn = fn
         self.frame_ids: list[int] = []
 
-    def look(self, frame: Pixels, tier1: Tier1, is_late: Callable[[], bool]) -> Mapping[str, Any]:
+    def look(
+        self, frame: Pixels, tier1: Tier1, memory: ContextMemory, is_late: Callable[[], bool]
+    ) -> Mapping[str, Any]:
         self.frame_ids.append(tier1.frame_id)
         result: Mapping[str, Any] = self.fn(frame, tier1, is_late)
         return result

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -35,23 +34,6 @@ from tests.components.maxsight_eyes import (
 ONE: Any = Person("one")
 OTHER: Any = Person("other")
 SKIPPED = gr.skip()
-
-
-@pytest.fixture
-def lane() -> Iterator[CpuLane]:
-    lane = CpuLane(threads=1)
-    yield lane
-    lane.close()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def tab(lane: CpuLane, clock: Clock) -> MaxSightTab:
-    return tab_of(Eyes(near_car), lane, clock)
 
 
 def film(

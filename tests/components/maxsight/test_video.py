@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,23 +27,6 @@ from tests.components.maxsight_eyes import (
 from tests.engines.maxsight.videos import number_of, write_video
 
 ONE: Any = Person("one")
-
-
-@pytest.fixture
-def lane() -> Iterator[CpuLane]:
-    lane = CpuLane(threads=1)
-    yield lane
-    lane.close()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def tab(lane: CpuLane, clock: Clock) -> MaxSightTab:
-    return tab_of(Eyes(near_car), lane, clock)
 
 
 @pytest.fixture
