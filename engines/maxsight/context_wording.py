@@ -17,6 +17,7 @@ from engines.maxsight.findability import Reason
 from engines.maxsight.free_path import FreePath, SidePath
 from engines.maxsight.measures import Difficulty
 from engines.maxsight.preferences import LANGUAGES
+from engines.maxsight.text_lines import TextLine
 from engines.runtime.yaml_files import StrictLoader
 
 CONTEXT_WORDING_FILE = CLASSES_FILE.with_name("context_wording.yaml")
@@ -51,6 +52,9 @@ PLACES: dict[str, set[str]] = {
     "bar.between": {"metres", "low", "high"},
     "bar.at_least": {"metres", "low"},
     "bar.at_most": {"high"},
+    "asked.no_picture": set(),
+    "asked.no_text": set(),
+    "asked.maybe": {"text"},
 }
 
 
@@ -102,6 +106,20 @@ class ContextWording:
             return self._texts["bar.at_least"].format(metres=metres, low=low)
         high = self._metres(distance.high_m)
         return self._texts["bar.between"].format(metres=metres, low=low, high=high)
+
+    def no_picture(self) -> str:
+        """Say that there is nothing to look at now."""
+        return _sentence(self._texts["asked.no_picture"])
+
+    def read(self, lines: Sequence[TextLine], *, sure: float) -> str:
+        """Say lines in their order; those less sure than `sure`, in [0, 1], as a perhaps."""
+        if not lines:
+            return _sentence(self._texts["asked.no_text"])
+        maybe = self._texts["asked.maybe"]
+        said = (
+            line.text if line.confidence >= sure else maybe.format(text=line.text) for line in lines
+        )
+        return " ".join(one if one[-1] in ".!?…" else f"{one}." for one in said)
 
     def _free(self, side: SidePath) -> str:
         if side.free_m is None:

@@ -165,7 +165,7 @@ class ContextWorker:
         return not thread.is_alive()
 
     def _work(self) -> None:
-        _step_back()
+        step_back()
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._job is not None or self._is_closed)
@@ -216,8 +216,11 @@ class ContextWorker:
         return max(0.0, (self._clock() - job.started_s) * 1000.0)
 
 
-def _step_back() -> None:
-    """Let Stage A's threads go first. Elsewhere than on Linux niceness is of the whole process."""
+def step_back() -> None:
+    """Let Stage A's threads go before the one that calls.
+
+    Elsewhere than on Linux niceness is of the whole process, so it stays as it is.
+    """
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -102,6 +103,8 @@ def test_what_stays_as_it_is_is_repeated_ever_more_rarely() -> None:
         ([thing("bottle", zone=NEAR)], {}),
         ([thing("person", zone=NEAR, is_confirmed=False)], {}),
         ([thing("car", zone=NEAR, is_confirmed=False, score=0.4)], {}),
+        ([thing("person", zone=NEAR, score=0.39)], {}),
+        ([thing("car", zone=NEAR, score=0.34)], {}),
         ([thing("person", distance_m=6.0)], {"max_distance_m": 5.0}),
         ([near_car, near_person], {"groups_told": {"doors"}}),
         ([near_car], {"groups_told": set()}),
@@ -112,6 +115,8 @@ def test_what_stays_as_it_is_is_repeated_ever_more_rarely() -> None:
         "a small item",
         "what is not confirmed",
         "a danger that is neither confirmed nor sure",
+        "what is hardly likely",
+        "a danger that is hardly likely",
         "too far to be told",
         "muted groups",
         "everything muted",
@@ -130,8 +135,17 @@ def test_nothing_is_said_when_nothing_matters(
         coming("car", contact_s=4.0, distance_m=12.0),
         thing("car", zone=NEAR, is_confirmed=False, score=0.7),
         thing("car", zone=NEAR, distance_m=math.nan),
+        thing("car", zone=NEAR, score=0.35),
+        replace(coming("car", contact_s=4.0, distance_m=12.0), score=0.22),
     ],
-    ids=["near", "beyond the distance told", "sure before it is confirmed", "at no known distance"],
+    ids=[
+        "near",
+        "beyond the distance told",
+        "sure before it is confirmed",
+        "at no known distance",
+        "unsure",
+        "hardly likely, but coming",
+    ],
 )
 def test_a_danger_is_said_at_its_first_frame_and_interrupts(track: TrackedObject) -> None:
     one = scheduler(max_distance_m=10.0, seconds_between=60.0)
