@@ -23,7 +23,8 @@ ENGINES = (
     ("rag", "engines.rag.engine", "RagEngine"),
     ("llm", "engines.llm.model", "LanguageModel"),
     ("upcycle", "engines.upcycle.engine", "UpcycleEngine"),
-    ("maxsight", "engines.maxsight.artificial_load", "LoadablePipeline"),
+    ("maxsight", "engines.maxsight.pipeline", "MaxSightPipeline"),
+    ("maxsight-sound", "engines.maxsight.sound_runner", "SoundRunner"),
 )
 
 
@@ -38,6 +39,7 @@ def main() -> int:
     _stay_offline(settings)
     # Gradio reads the environment when it is imported, so it comes after.
     from components.context import AppContext
+    from components.programs import program_options
     from components.shell import TITLE, build_app, launch_options
     from engines.runtime.lane import CpuLane
     from engines.runtime.pool import EnginePool
@@ -49,7 +51,11 @@ def main() -> int:
     context = AppContext(settings=settings, pool=_register(EnginePool(settings, lane)))
     app = build_app(context)
     try:
-        app.launch(prevent_thread_lock=True, **launch_options(context))
+        options = launch_options(context) | program_options(app, context)
+        app.launch(prevent_thread_lock=True, **options)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
     except OSError:
         print(f"Port {settings.port} is in use. Set RELEAF_PORT to another.", file=sys.stderr)
         return 1

@@ -150,8 +150,9 @@ class MaxSightTab:
     def around(self, request: gr.Request) -> str:
         """Answer "What is around me?"."""
         viewer = self.viewer(request)
-        preferences = viewer.preferences
-        return as_json(said_message(viewer.next_sentence(), viewer.summary(), preferences))
+        answer, preferences = viewer.around(), viewer.preferences
+        number = viewer.next_sentence()
+        return as_json(said_message(number, answer.text, preferences, language=answer.language))
 
     def prefer(self, request: gr.Request, *values: Any) -> tuple[str, Any]:
         """Take the settings as they stand in the form.

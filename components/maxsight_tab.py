@@ -7,6 +7,7 @@ from typing import Any, cast
 import gradio as gr
 from gradio.context import Context
 
+from components import maxsight_context, maxsight_sound
 from components.context import AppContext
 from components.maxsight_actions import MaxSightTab
 from components.maxsight_form import (
@@ -40,7 +41,8 @@ NOTE = (
 )
 KEYS = (
     '<p class="quiet">Keys: <kbd>S</kbd> start or stop, <kbd>R</kbd> repeat, <kbd>M</kbd> mute, '
-    "<kbd>A</kbd> what is around me, <kbd>Esc</kbd> stop. "
+    "<kbd>A</kbd> what is around me, <kbd>T</kbd> read text, <kbd>L</kbd> listen, "
+    "<kbd>G</kbd> got it, <kbd>Esc</kbd> stop. "
     '<button type="button" class="action" data-maxsight-keys aria-pressed="true">Single keys'
     "</button></p>"
 )
@@ -51,6 +53,7 @@ BUTTONS: tuple[tuple[str, str, Any], ...] = (
     ("repeat", "Repeat", "secondary"),
     ("mute", "Mute", "secondary"),
     ("around", "What is around me?", "secondary"),
+    ("read", "Read text", "secondary"),
 )
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
@@ -80,11 +83,14 @@ def build(context: AppContext) -> None:
             with gr.Column(scale=2, min_width=280):
                 plain_html(
                     '<div class="maxsight-state" data-part="state">'
-                    "<p>Press Start camera, or choose a photo or a video below.</p></div>",
+                    "<p><span>Press Start camera, or choose a photo or a video below. To have "
+                    'sounds named, go to <a href="#maxsight-sound">Sounds</a>.</span></p></div>',
                     elem_id="maxsight-status",
                 )
                 plain_html('<div data-part="list"></div>', elem_id="maxsight-list")
         plain_html(KEYS, elem_id="maxsight-keys")
+        maxsight_context.build(context, tab, parts["read"])
+        sounds = maxsight_sound.build(context, tab)
         parts["mode"] = gr.Radio(
             MODES, value=Preferences().mode, label="How much is shown", elem_id="maxsight-mode"
         )
@@ -92,6 +98,7 @@ def build(context: AppContext) -> None:
         _files(parts, context.settings.max_upload_mb)
         _pipeline(parts)
     _wire(tab, parts)
+    sounds.follow_language(parts["language"])
 
 
 def _hidden_parts(parts: Parts) -> None:

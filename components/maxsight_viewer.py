@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from components.maxsight_context_sight import Answer, Surroundings
 from components.maxsight_message import (
     NumberedAlert,
     Progress,
@@ -25,6 +26,7 @@ from engines.maxsight.frames import Pixels
 from engines.maxsight.pipeline import MaxSightPipeline, PipelineStep
 from engines.maxsight.scheduler import Alert
 from engines.maxsight.session import MaxSightSession, SceneReport
+from engines.maxsight.tiers import ContextResult
 from engines.runtime.errors import BusyError
 from engines.runtime.lane import Priority
 from engines.runtime.pool import EnginePool
@@ -65,6 +67,9 @@ class Viewer(MaxSightSession):
         self._last_sent = self._taken = self._missed = 0
         self._alert_count = self._sentences = 0
         self._recent: deque[tuple[float, NumberedAlert]] = deque()
+        self.surroundings = Surroundings(self.next_sentence)
+        # Says which sounds are heard now, once there are ears.
+        self.ears: Callable[[], tuple[str, ...]] = tuple
 
     @property
     def load_ms(self) -> float:
@@ -120,6 +125,7 @@ class Viewer(MaxSightSession):
         """Begin anew with another source; the caller holds `at_work`."""
         self.leave_video()
         self.restart()
+        self.surroundings.restart()
         self.source = source
         self.meter = StageMeter()
         self._started_s = self._clock()
@@ -152,7 +158,7 @@ class Viewer(MaxSightSession):
     ) -> Message:
         """Look at a frame and say what the page shows; the caller holds `at_work`."""
         report = self.measured(frame, at_s)
-        return scene_message(
+        message = scene_message(
             report,
             self.preferences,
             self.meter,
@@ -163,6 +169,7 @@ class Viewer(MaxSightSession):
             progress=progress,
             sent_ms=sent_ms,
         )
+        return {**message, **self.surroundings.see(frame, report, self.preferences)}
 
     def measured(self, frame: Any, at_s: float) -> SceneReport:
         """Look at a frame, measure it, and number what it says."""
@@ -172,6 +179,22 @@ class Viewer(MaxSightSession):
             self.meter.add(report.tier1.latency_ms, now_s)
         self._number(report.alerts, now_s)
         return report
+
+    @property
+    def newest_context(self) -> ContextResult | None:
+        """What Stage B found last, perhaps after the frame's message was sent."""
+        return self._box.latest
+
+    def around(self) -> Answer:
+        """Answer "What is around me?" from the newest frame, what was read and what is heard."""
+        report = self.last if self.source is not None else None
+        now_s = self._clock() - self._started_s
+        if report is not None and self.source != "camera":
+            # A photo or a video that stands still is as true as it was.
+            now_s = report.captured_s
+        return self.surroundings.around(
+            report, self.preferences, newest=self.newest_context, now_s=now_s, sounds=self.ears()
+        )
 
     def next_sentence(self) -> int:
         """Number a sentence that belongs to no frame."""

@@ -23,7 +23,7 @@ PURPOSE = "Show a thing or ask about it, and learn which bin it belongs in."
 DISCLAIMER = "A demonstration, not a certified sorting or mobility aid."
 WEB_DIR = REPO_ROOT / "assets" / "web"
 ICON_PATH = WEB_DIR / "icon.svg"
-SHEETS = ("app.css", "upcycle.css", "maxsight.css")
+SHEETS = ("app.css", "upcycle.css", "maxsight.css", "maxsight_context.css", "maxsight_sound.css")
 SCRIPTS = (
     "app.js",
     "upcycle.js",
@@ -31,8 +31,17 @@ SCRIPTS = (
     "maxsight_voice.js",
     "maxsight_view.js",
     "maxsight_camera.js",
+    "maxsight_tone.js",
+    "maxsight_context_view.js",
+    "maxsight_context.js",
     "maxsight.js",
     "maxsight_keys.js",
+    "maxsight_microphone.js",
+    "maxsight_alarm.js",
+    "maxsight_sound_pieces.js",
+    "maxsight_sound_memory.js",
+    "maxsight_sound_view.js",
+    "maxsight_sound.js",
 )
 
 FOOTER_BUSY_S = 3.0
@@ -66,7 +75,12 @@ TABS = (
     TabSpec("System", "system", "components.system_tab"),
 )
 
-ENGINE_LABELS = {"rag": "Chat", "llm": "Language model", "maxsight": "MaxSight"}
+ENGINE_LABELS = {
+    "rag": "Chat",
+    "llm": "Language model",
+    "maxsight": "MaxSight",
+    "maxsight-sound": "Sounds",
+}
 
 _APPEARANCES = (("light", "Light"), ("dark", "Dark"), ("contrast", "High contrast"))
 

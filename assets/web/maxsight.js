@@ -136,6 +136,7 @@
     drawBoxes(0);
     view.list([], mode);
     voice.restart();
+    window.releafMaxSightContext?.restart();
     lastSaid = null;
     tellWhatWasSaid();
   }
@@ -164,6 +165,7 @@
     showWords();
     view.strip(next.stage);
     view.log(next, sayAlerts(next.alerts ?? []));
+    window.releafMaxSightContext?.seen(next);
   }
 
   function showWords() {

@@ -12,6 +12,7 @@
     r: () => "maxsight-repeat",
     m: () => "maxsight-mute",
     a: () => "maxsight-around",
+    t: () => "maxsight-read",
     escape: () => (isIdle() ? null : "maxsight-stop"),
   };
 

@@ -138,5 +138,6 @@
   window.releafMaxSightVoice = {
     alert, say, repeat, mute, spokenBy, unlock, quiet, restart, whySilent,
     isMuted: () => isMuted,
+    isSpeaking: () => speaking !== null,
   };
 })();

@@ -160,7 +160,7 @@ def test_without_a_checkpoint_every_action_says_so_and_nothing_breaks(
     message = read(tab.look(ONE, frame_of()))
     assert set(message) == {"error"}
     assert "MaxSight cannot see. Restore the folder with git." in message["error"]
-    assert "recognise nothing" in read(tab.around(ONE))["text"]
+    assert "no picture now" in read(tab.around(ONE))["text"]
     assert read(tab.stop(ONE)) == {"ended": True}
     assert tab.prefer(ONE, *Form.of(Preferences(language="de")).values)[0] == ""
 

@@ -18,7 +18,12 @@ from engines.maxsight.alert_memory import (
 )
 from engines.maxsight.classes import vocabulary
 from engines.maxsight.preferences import Preferences
-from engines.maxsight.scheduler import HAPTICS_MS, Alert, AlertScheduler
+from engines.maxsight.scheduler import (
+    HAPTICS_MS,
+    LEAST_SPOKEN_DANGER_SCORE,
+    Alert,
+    AlertScheduler,
+)
 from engines.maxsight.tiers import TrackedObject, Urgency, Zone
 from engines.maxsight.urgency import urgency_of_track, vocabulary_entry
 from tests.engines.maxsight.tracks import coming, thing
@@ -340,7 +345,7 @@ def test_no_minute_has_more_than_two_alerts_unless_danger(film: list[Any], pause
 
 @settings(max_examples=60, deadline=None)
 @given(films, any_groups)
-def test_a_new_danger_is_always_said_at_once_unless_its_group_is_muted(
+def test_a_new_likely_danger_is_always_said_at_once_unless_its_group_is_muted(
     film: list[Any], groups: frozenset[str]
 ) -> None:
     seen_s: dict[int, float] = {}
@@ -349,8 +354,9 @@ def test_a_new_danger_is_always_said_at_once_unless_its_group_is_muted(
         for track in tracks:
             is_new = now_s - seen_s.get(track.track_id, -math.inf) > LEAVES_AFTER_S + 1e-6
             is_danger = urgency_of_track(track) == DANGER
+            is_likely = track.score >= LEAST_SPOKEN_DANGER_SCORE
             is_told = vocabulary_entry(track.class_id).group in groups
-            if is_new and is_danger and track.is_confirmed and is_told:
+            if is_new and is_danger and is_likely and track.is_confirmed and is_told:
                 assert track.track_id in told
             seen_s[track.track_id] = now_s
 
