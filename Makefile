@@ -6,6 +6,7 @@
 # make train-chat   fit the small models of the chat, a few minutes
 # make train-upcycle   train and measure the networks of the upcycling graph, up to an hour
 # make train-maxsight   train, export and measure the safety pass of MaxSight, many hours
+# make train-sound   train and measure the network of sounds, about an hour
 # make clean   remove the virtual environment and caches
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ RUN ?= runs/waste
 
 .DELETE_ON_ERROR:
 .PHONY: run install test test-tools lint bench train train-chat train-upcycle clean \
-  train-maxsight finish-maxsight ship-maxsight maxsight-files
+  train-maxsight finish-maxsight ship-maxsight maxsight-files train-sound
 
 run: install
 	@$(BIN)/python app.py
@@ -143,6 +144,24 @@ ship-maxsight:
 	$(BIN)/python -m $(SIGHT).report --data '$(DATA)' --checkpoint checkpoints/maxsight-a \
 	  --sides 256 320 384 --export $(MAXSIGHT_RUN)/export.json \
 	  --runs $(MAXSIGHT_RUN)/main $(MAXSIGHT_RUN)/finish
+
+# The network of sounds, and one run for each group of collections that it shall not hear.
+SOUND_START ?=
+SOUND_RUN ?= runs/sound
+SOUND_TRAIN = OMP_NUM_THREADS=1 $(BIN)/python -m $(SIGHT).sound_train --data '$(DATA)' \
+  --start '$(SOUND_START)'
+SOUND_GROUPS := us8k esc10 mlsensing ccsounds,blanket dcase16t2,tinymlalert uiowa,modsounds,protosound
+COMMA := ,
+
+train-sound: install $(VENV)/.dev.stamp
+	@if [ -z '$(DATA)' ] || [ -z '$(SOUND_START)' ]; then \
+	  echo 'Say where the files are: make train-sound DATA=path SOUND_START=mn04.pt'; exit 1; fi
+	$(SOUND_TRAIN) --run $(SOUND_RUN)/main
+	$(foreach group,$(SOUND_GROUPS),$(SOUND_TRAIN) --epochs 8 \
+	  --run $(SOUND_RUN)/without_$(subst $(COMMA),_,$(group)) \
+	  --leave-out $(subst $(COMMA), ,$(group)) &&) true
+	$(BIN)/python -m $(SIGHT).sound_report --data '$(DATA)' --start '$(SOUND_START)' \
+	  --run $(SOUND_RUN)/main --without $(SOUND_RUN)/without_* --out checkpoints/maxsight-sound
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

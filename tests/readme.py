@@ -155,6 +155,31 @@ def maxsight_table(card: dict[str, Any]) -> str:
     )
 
 
+def sound_table(card: dict[str, Any]) -> str:
+    """Write the numbers of the network of sounds as a Markdown table."""
+    here, elsewhere = card["metrics"]["val"], card["metrics"]["other_sources"]
+    rows = [
+        ("what", "val", "collections never heard", "goal"),
+        ("---",) * 4,
+        (
+            "macro recall",
+            interval(here["macro_recall"]),
+            interval(elsewhere["macro_recall"]),
+            "0.88 on val",
+        ),
+        *(
+            (
+                f"recall, {name}",
+                interval(here["per_class"][name]["recall"]),
+                interval(elsewhere["per_class"].get(name, {}).get("recall")),
+                "0.90 on val",
+            )
+            for name in ("siren", "car_horn", "alarm", "dog_bark", "baby_cry")
+        ),
+    ]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
 def share(numbers: list[float] | None) -> str:
     """Write a share with its interval in percent, or a dash."""
     return percent(numbers) if numbers else "–"
@@ -166,12 +191,14 @@ def blocks() -> dict[str, str]:
     chat = json.loads((REPO / "checkpoints" / "answerable" / "card.json").read_text())
     upcycle = json.loads((REPO / "checkpoints" / "upcycle" / "card.json").read_text())
     maxsight = json.loads((REPO / "checkpoints" / "maxsight-a" / "card.json").read_text())
+    sound = json.loads((REPO / "checkpoints" / "maxsight-sound" / "card.json").read_text())
     return {
         "settings": settings_table().strip(),
         "metrics": metrics_table(card),
         "chat": chat_table(chat),
         "upcycle": upcycle_table(upcycle),
         "maxsight": maxsight_table(maxsight),
+        "sound": sound_table(sound),
     }
 
 
