@@ -51,8 +51,14 @@ $(VENV)/.dev.stamp: requirements-dev.txt $(VENV)/.run.stamp
 	$(BIN)/python -m pip install --disable-pip-version-check --retries 10 -r requirements-dev.txt
 	@touch $@
 
+# Two at a time, each on one core; then, by themselves, those that drive a browser or need a team of
+# threads.
+ALONE := tests/browser tests/engines/runtime/test_pool.py
+
 test: install test-tools lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 RELEAF_CPU_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile \
+	  $(addprefix --ignore=,$(ALONE))
+	$(BIN)/python -m pytest $(ALONE)
 
 test-tools: $(VENV)/.dev.stamp
 	@if command -v chromium >/dev/null; then :; \
