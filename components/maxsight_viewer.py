@@ -169,11 +169,12 @@ class Viewer(MaxSightSession):
             progress=progress,
             sent_ms=sent_ms,
         )
-        return {**message, **self.surroundings.see(frame, report, self.preferences)}
+        return {**message, **self.surroundings.more_of(report, self.preferences)}
 
     def measured(self, frame: Any, at_s: float) -> SceneReport:
         """Look at a frame, measure it, and number what it says."""
         report = self.step(frame, at_s)
+        self.surroundings.note(frame, report)
         now_s = self._clock()
         if report.tier1 is not None:
             self.meter.add(report.tier1.latency_ms, now_s)

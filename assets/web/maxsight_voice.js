@@ -81,7 +81,8 @@
       window.releaf.announce(alert.text, alert.isInterrupting, alert.lang);
       return;
     }
-    if (alert.isInterrupting) quiet();
+    // What nobody asked for never keeps an alert waiting.
+    if (alert.isInterrupting || speaking?.alert.isPolite) quiet();
     if (speaking) waiting = { ...alert, since: performance.now() };
     else utter(alert);
   }

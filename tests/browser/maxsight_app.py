@@ -1,18 +1,26 @@
-"""The app with one engine: MaxSight, whose Stage A sees painted rectangles instead of a street."""
+"""The app with one engine: MaxSight, whose Stage A sees painted rectangles instead of a street.
+
+With `--context` it has its Stage B, too, which reads no text and has time enough.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 
 from engines.maxsight.pipeline import MaxSightPipeline
+from engines.maxsight.stage_b import ContextPass
 from engines.runtime.gate import StageGate
 from engines.runtime.lane import CpuLane
 from engines.runtime.pool import EnginePool
 from engines.runtime.settings import load_settings
 from tests.browser.paint import PaintStageA
+
+# A machine that runs tests may be slow, and what is late is thrown away.
+DEADLINE_MS = 5000.0
 
 
 def main() -> None:
@@ -28,9 +36,12 @@ def main() -> None:
     lane = CpuLane.from_settings(settings)
     pool = EnginePool(settings, lane)
     gate = StageGate(settings.gate_max_latency_ms, settings.gate_max_uncertainty)
+    stage_b = ContextPass() if "--context" in sys.argv else None
     pool.register(
         "maxsight",
-        lambda: MaxSightPipeline(PaintStageA(), None, gate, time.perf_counter, lane),
+        lambda: MaxSightPipeline(
+            PaintStageA(), stage_b, gate, time.perf_counter, lane, deadline_ms=DEADLINE_MS
+        ),
     )
     context = AppContext(settings=settings, pool=pool)
     app = build_app(context)

@@ -1,0 +1,161 @@
+"""MaxSight's surroundings in a real browser: around, read, find, and other eyes, of a photo."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser.conftest import PAGE_LIMIT_MS, RunningApp, Visits, started, watched
+from tests.browser.maxsight_page import (
+    FAKE_VOICE,
+    open_maxsight,
+    start_button,
+    state,
+    wait_until_seen,
+)
+from tests.browser.paint import painted_frame
+from tests.browser.test_access_browser import TOO_WIDE, choose_appearance, serious_findings
+from tests.browser.waste_page import unfold
+
+SCALE = 3
+LEAST_BUTTON_PX = 48
+
+
+@pytest.fixture(scope="module")
+def context_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    """Start the app with MaxSight alone, which sees paint and has its context pass."""
+    command = [sys.executable, "-m", "tests.browser.maxsight_app", "--context"]
+    with started(command, tmp_path_factory.mktemp("context")) as running:
+        yield running
+
+
+@pytest.fixture
+def context_visits(paint_browser: Browser, context_app: RunningApp) -> Iterator[Visits]:
+    """Open pages of that app; afterwards nothing may have gone wrong behind them."""
+    with watched(Visits(paint_browser, context_app, ready="MaxSight: ready")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """Write a photo of a painted car and person, with a sign."""
+    frame = cv2.resize(painted_frame(0), None, fx=SCALE, fy=SCALE)
+    cv2.rectangle(frame, (30, 560), (430, 690), (255, 255, 255), -1)
+    cv2.putText(frame, "EXIT 12", (50, 655), cv2.FONT_HERSHEY_SIMPLEX, 2.6, (0, 0, 0), 7)
+    path = tmp_path / "street.png"
+    assert cv2.imwrite(str(path), cv2.cvtColor(np.asarray(frame), cv2.COLOR_RGB2BGR))
+    return path
+
+
+def show(page: Page, path: Path) -> None:
+    unfold(page, "#maxsight-files")
+    page.locator("#maxsight-photo input[type=file]").set_input_files(path)
+    expect(state(page)).to_contain_text("Danger", timeout=PAGE_LIMIT_MS)
+
+
+def card(page: Page, name: str) -> Locator:
+    """Find what is drawn of the search ("find"), the text ("read") or the measures ("context")."""
+    return page.locator(f'#maxsight-context-panel [data-part="{name}"]')
+
+
+def look_for(page: Page, thing: str) -> None:
+    page.get_by_label("Find my").click()
+    page.get_by_role("option", name=thing, exact=True).click()
+    page.locator("#maxsight-find").click()
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep a picture of the page where a folder for them is named."""
+    folder = os.environ.get("RELEAF_TEST_PICTURES")
+    if folder:
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+def test_a_photo_is_described_read_searched_and_seen_through_other_eyes(
+    context_visits: Visits, photo: Path
+) -> None:
+    page = open_maxsight(context_visits)
+    show(page, photo)
+    page.locator("#maxsight-around").click()
+    page.wait_for_function("heard.some((one) => /car .*person /.test(one.text))")
+    page.locator("#maxsight-title").click()
+    page.keyboard.press("t")
+    expect(card(page, "read")).to_contain_text("EXIT 12", timeout=PAGE_LIMIT_MS)
+    expect(card(page, "read")).to_contain_text("sure")
+    page.wait_for_function("heard.some((one) => one.text.includes('EXIT 12'))")
+
+    look_for(page, "Car")
+    expect(card(page, "find")).to_contain_text("Looking for: car")
+    expect(card(page, "find")).to_contain_text("o'clock")
+    page.wait_for_function("releafMaxSightTone.beeps() > 0")
+    page.keyboard.press("Escape")
+    expect(card(page, "find")).to_be_empty()
+    assert not page.evaluate("releafMaxSightTone.isOn() || releafMaxSightContext.isLooking()")
+
+    expect(card(page, "context")).to_be_empty()
+    page.get_by_role("radio", name="Developer").check()
+    show(page, photo)
+    expect(card(page, "context")).to_contain_text("contrast", timeout=PAGE_LIMIT_MS)
+    card(page, "context").locator("summary").click()
+    expect(card(page, "context").locator("pre")).to_contain_text("car_")
+
+    unfold(page, "#maxsight-eyes")
+    figures = page.locator("#maxsight-eyes-panel figure")
+    expect(figures).to_have_count(2)
+    page.locator("#maxsight-eyes-way").get_by_label("What may help").check()
+    expect(figures.nth(1)).to_contain_text("What may help: Short sight")
+    assert all(alt for alt in figures.locator("img").evaluate_all("all => all.map((i) => i.alt)"))
+    picture(page, "desktop")
+    assert serious_findings(page, "surroundings") == []
+
+
+def test_an_alert_cuts_off_what_nobody_asked_for(context_visits: Visits) -> None:
+    page = open_maxsight(context_visits, script=FAKE_VOICE)
+    said = page.evaluate(
+        """() => {
+          const voice = releafMaxSightVoice;
+          voice.say("Around you: a long description.", { isPolite: true });
+          const wasSpeaking = voice.isSpeaking();
+          voice.alert({ text: "Warning: car.", lang: "en-US", rate: 1, isInterrupting: false });
+          return [wasSpeaking, ...utterances.map((one) => [one.text, Boolean(one.isOver)])];
+        }"""
+    )
+    assert said == [True, ["Around you: a long description.", True], ["Warning: car.", False]]
+
+
+def test_a_camera_leads_to_a_thing_until_stop_and_a_phone_never_scrolls_sideways(
+    context_visits: Visits,
+) -> None:
+    page = open_maxsight(context_visits, width=320, height=800)
+    choose_appearance(page, "dark")
+    look_for(page, "Person")
+    expect(card(page, "find")).to_contain_text("Start the camera")
+    start_button(page).click()
+    wait_until_seen(page)
+    expect(card(page, "find").locator(".is-found")).to_contain_text("o'clock")
+    page.wait_for_function("releafMaxSightTone.isOn() && releafMaxSightTone.beeps() > 1")
+    page.get_by_label("Describe every few seconds").check()
+    page.get_by_role("radio", name="Clinician").check()
+    expect(card(page, "context")).to_contain_text("between", timeout=PAGE_LIMIT_MS)
+    unfold(page, "#maxsight-eyes")
+    expect(page.locator("#maxsight-eyes-panel figure")).to_have_count(2)
+    assert page.evaluate(TOO_WIDE) == []
+    for button in ("#maxsight-read", "#maxsight-find", "#maxsight-find-end"):
+        box = page.locator(button).bounding_box()
+        assert box is not None and box["height"] >= LEAST_BUTTON_PX
+    # Nobody asked: it is said politely.
+    page.wait_for_function(
+        "heard.some((one) => one.region === 'live-polite' && /car .*person /.test(one.text))"
+    )
+    picture(page, "phone")
+    assert serious_findings(page, "surroundings on a phone") == []
+    page.locator("#maxsight-stop").click()
+    expect(card(page, "find")).to_be_empty()
+    assert not page.evaluate("releafMaxSightTone.isOn() || releafMaxSightContext.isLooking()")

@@ -1,0 +1,354 @@
+"""What the MaxSight tab says of the surroundings: around, read, find, other eyes."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import gradio as gr
+import numpy as np
+import pytest
+
+from components import shell
+from components.context import AppContext
+from components.maxsight_context_actions import ContextTab, findable
+from components.maxsight_sound_actions import SoundTab
+from engines.maxsight.conditions import CONDITIONS, NOT_THE_EXPERIENCE
+from engines.runtime.lane import CpuLane
+from engines.runtime.pool import EnginePool
+from engines.runtime.settings import Settings
+from tests.components.maxsight_bench import FRAME_S, ONE, OTHER, Bench, Book, line
+from tests.components.maxsight_ears import listen
+from tests.components.maxsight_eyes import frame_of, read
+from tests.engines.maxsight.scenes import FRAME_SIZE, seen_at
+from tests.engines.maxsight.sound_toy import ToneRunner
+
+IDS = (
+    "maxsight-read", "maxsight-context", "maxsight-context-message", "maxsight-context-eyes",
+    "maxsight-context-again", "maxsight-context-describe", "maxsight-context-follow",
+    "maxsight-context-panel", "maxsight-find", "maxsight-find-end", "maxsight-find-thing",
+    "maxsight-describe", "maxsight-eyes", "maxsight-eyes-take", "maxsight-eyes-follow",
+    "maxsight-eyes-condition", "maxsight-eyes-severity", "maxsight-eyes-way",
+    "maxsight-eyes-panel",
+)  # fmt: skip
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    lane = CpuLane(threads=1)
+    yield Bench(lane)
+    lane.close()
+
+
+# What is around me?
+
+
+@pytest.mark.parametrize(
+    ("language", "words", "tag"),
+    [
+        ("en", "no picture now", "en-US"),
+        ("es", "no hay imagen", "es-ES"),
+        ("de", "kein Bild", "de-DE"),
+    ],
+)
+def test_without_a_picture_around_says_so_in_the_persons_language(
+    bench: Bench, language: str, words: str, tag: str
+) -> None:
+    bench.prefer(language=language)
+    answer = read(bench.tab.around(ONE))
+    assert words in answer["text"] and answer["lang"] == tag
+    bench.film(3)
+    bench.tab.stop(ONE)
+    assert words in read(bench.tab.around(ONE))["text"]
+
+
+def test_around_tells_of_things_signs_and_sounds_and_of_what_is_wanted_alone(
+    bench: Bench,
+) -> None:
+    bench.signs.lines = [line("EXIT")]
+    bench.tab.viewer(ONE).ears = lambda: ("siren",)
+    bench.film()
+    bench.wait_for_context()
+    text = read(bench.tab.around(ONE))["text"]
+    assert "chair at 12 o'clock, 2 metres" in text and "“EXIT”" in text and "siren" in text
+    by_itself = read(bench.context.describe(ONE))
+    assert by_itself["kind"] == "around" and by_itself["text"] == text
+    bench.prefer(groups_told=frozenset({"people"}), direction_style="sides")
+    assert "chair" not in read(bench.tab.around(ONE))["text"]
+
+
+def test_an_old_context_gives_way_to_what_is_in_view_now(bench: Bench) -> None:
+    bench.film()
+    bench.wait_for_context()
+    old = bench.tab.viewer(ONE).newest_context
+    bench.things = [seen_at(3.0, "dog")]
+    bench.clock.sleep(3.5)
+    bench.film(4)
+    viewer = bench.tab.viewer(ONE)
+    assert viewer.last is not None and old is not None
+    answer = viewer.surroundings.around(
+        viewer.last, viewer.preferences, newest=old, now_s=viewer.last.captured_s
+    )
+    assert "dog" in answer.text and "chair" not in answer.text
+
+
+def test_a_picture_that_no_longer_comes_is_not_told_of_as_now(bench: Bench) -> None:
+    bench.film(4)
+    bench.clock.sleep(10)
+    assert "no picture now" in read(bench.tab.around(ONE))["text"]
+
+
+def test_what_the_microphone_hears_now_is_told_and_what_it_heard_is_not(
+    bench: Bench,
+) -> None:
+    pool = bench.tab.context.pool
+    pool.register("maxsight-sound", lambda: ToneRunner(Settings(), pool.placement))
+    pool.get("maxsight-sound")
+    bench.film()
+    listen(SoundTab(bench.tab, bench.clock), "siren", 3)
+    assert "siren" in read(bench.tab.around(ONE))["text"]
+    bench.clock.sleep(3.5)
+    bench.film()
+    assert "siren" not in read(bench.tab.around(ONE))["text"]
+
+
+# Read
+
+
+def test_text_is_read_thoroughly_off_the_lane_and_said_with_language_and_sureness(
+    bench: Bench,
+) -> None:
+    bench.book.lines = [line("Ausgang", 0.99, "de"), line("Gleis 3", 0.93, "de")]
+    bench.film()
+    message = read(bench.context.read(ONE))
+    assert message["text"] == "Ausgang. Gleis 3." and message["lang"] == "de-DE"
+    assert [(one["language"], one["sure"]) for one in message["lines"]] == [
+        ("German", "very sure"), ("German", "fairly sure"),
+    ]  # fmt: skip
+    ((thread, is_thorough),) = bench.book.asked
+    assert thread.startswith("maxsight-text") and is_thorough
+    assert "“Ausgang”" in read(bench.tab.around(ONE))["text"]
+
+
+def test_a_less_sure_line_is_a_perhaps_in_the_persons_own_language(bench: Bench) -> None:
+    bench.prefer(language="es")
+    bench.book.lines = [line("Ausgang", 0.86, "de")]
+    bench.film()
+    message = read(bench.context.read(ONE))
+    assert message["text"] == "quizás: Ausgang." and message["lang"] == "es-ES"
+    assert message["lines"][0]["sure"] == "less sure"
+
+
+@pytest.mark.parametrize(
+    ("book", "is_filmed", "words"),
+    [
+        pytest.param(Book(), True, "No text found.", id="no text"),
+        pytest.param(Book(), False, "There is no picture yet.", id="no picture"),
+        pytest.param(Book(is_missing=True), True, "rapidocr is not installed", id="missing"),
+        pytest.param(Book(is_slow=True), True, "took too long", id="late"),
+    ],
+)
+def test_where_nothing_can_be_read_it_says_why(
+    bench: Bench, book: Book, is_filmed: bool, words: str
+) -> None:
+    context = ContextTab(bench.tab, book, bench.clock)
+    if is_filmed:
+        bench.film()
+    message = read(context.read(ONE))
+    assert message["kind"] == "read" and words in message.get("error", message["text"])
+
+
+def test_the_same_answer_is_a_new_one_for_the_page(bench: Bench) -> None:
+    assert bench.context.read(ONE) != bench.context.read(ONE)
+
+
+# Find my ...
+
+
+def test_a_search_leads_there_by_words_and_a_tone_that_rises(bench: Bench) -> None:
+    bench.things = [seen_at(6.0, "chair", x=60)]
+    bench.film(3)
+    begun = read(bench.context.seek(ONE, "chair"))
+    assert begun["name"] == "chair" and begun["guidance"]["isInView"]
+    far = bench.film()["guidance"]
+    bench.things = [seen_at(1.0, "chair")]
+    near = bench.film(8)["guidance"]
+    assert near["hz"] > far["hz"] and near["perS"] > far["perS"]
+    assert "12 o'clock" in near["text"] and near["name"] == "chair"
+    bench.context.end_search(ONE)
+    assert bench.film()["guidance"] is None
+
+
+def test_not_in_view_is_said_at_most_every_ten_seconds(bench: Bench) -> None:
+    bench.things = []
+    bench.film()
+    bench.context.seek(ONE, "chair")
+    numbers = [bench.film()["guidance"]["n"] for _ in range(round(25 / FRAME_S))]
+    assert len(set(numbers)) == 3
+    message = bench.film()["guidance"]
+    assert not message["isInView"] and message["hz"] is None
+    assert "still not in view" in message["text"]
+
+
+def test_a_steady_place_is_not_said_with_every_frame(bench: Bench) -> None:
+    bench.film(3)
+    bench.context.seek(ONE, "chair")
+    numbers = {bench.film()["guidance"]["n"] for _ in range(round(9 / FRAME_S))}
+    assert len(numbers) <= 2
+
+
+@pytest.mark.parametrize("class_id", [None, "unicorn", "cup"])
+def test_what_the_shipped_network_may_not_name_is_not_looked_for(
+    bench: Bench, class_id: str | None
+) -> None:
+    message = read(bench.context.seek(ONE, class_id))
+    assert "can't look for that" in message["error"] and "chair" in message["error"]
+    assert bench.film()["guidance"] is None
+
+
+def test_only_classes_with_a_threshold_can_be_looked_for(tmp_path: Any) -> None:
+    known = findable(Settings())
+    assert "chair" in known and "cup" not in known
+    assert findable(Settings(checkpoints_dir=tmp_path)) == ()
+
+
+def test_a_search_is_one_persons_own_and_goes_on_with_another_source(bench: Bench) -> None:
+    bench.context.seek(ONE, "chair")
+    assert bench.film(person=OTHER)["guidance"] is None
+    assert bench.film(3)["guidance"]["isInView"]
+    bench.tab.stop(ONE)
+    bench.clock.sleep(1)
+    assert bench.film(3)["guidance"]["isInView"]
+
+
+# For clinicians and developers
+
+
+def test_clinicians_see_measures_and_of_which_frame_and_developers_the_graph(
+    bench: Bench,
+) -> None:
+    bench.film()
+    bench.wait_for_context()
+    assert bench.film()["context"] is None
+    bench.prefer(mode="clinician")
+    found = bench.film()["context"]
+    (thing,) = found["objects"]
+    assert thing["name"] == "chair" and "between" in thing["distance"]
+    assert 0 <= thing["findability"] <= 1 and thing["contrastRatio"] >= 1
+    assert set(found["picture"]) == {"contrast", "clutter", "glare", "light"}
+    assert 0 <= found["difficulty"] <= 1 and found["path"]
+    assert found["framesAgo"] >= 0 and found["frame"] >= 1
+    assert found["graph"] is None and found["ms"] is None
+    bench.prefer(mode="developer")
+    found = bench.film()["context"]
+    assert "chair" in found["graph"] and found["ms"] >= 0
+
+
+def test_a_photos_context_comes_after_its_message(bench: Bench) -> None:
+    bench.prefer(mode="developer")
+    viewer = bench.tab.viewer(ONE)
+    viewer.photo(frame_of())
+    bench.wait_for_context()
+    found = read(bench.context.context(ONE))["context"]
+    assert found["objects"] and found["ageS"] is not None
+    assert read(bench.context.context(OTHER))["context"] is None
+
+
+def test_a_part_that_breaks_never_costs_the_frames_message(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.film(2)
+    viewer = bench.tab.viewer(ONE)
+    monkeypatch.setattr(viewer.surroundings, "guidance", lambda *_: 1 / 0)
+    message = bench.film()
+    assert message["objects"] and message["context"] is None and message["guidance"] is None
+
+
+# Other eyes
+
+
+def picture_of(address: str) -> np.ndarray:
+    data = np.frombuffer(base64.b64decode(address.split(",")[1]), np.uint8)
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    assert picture is not None
+    return picture
+
+
+@pytest.mark.parametrize("way", ["simulate", "enhance"])
+def test_other_eyes_show_the_picture_beside_the_changed_one(bench: Bench, way: str) -> None:
+    bench.film()
+    message = read(bench.context.take_picture(ONE, "cataract", 1.0, way))
+    original, changed = (picture_of(message[name]) for name in ("original", "changed"))
+    assert original.shape == changed.shape == (*FRAME_SIZE, 3)
+    assert np.abs(original.astype(int) - changed).mean() > 5
+    cataract = next(one for one in CONDITIONS if one.id == "cataract")
+    assert message["what"] == (cataract.help if way == "enhance" else cataract.what)
+    assert message["note"] == NOT_THE_EXPERIENCE and message["name"] == "Cataract"
+
+
+@pytest.mark.parametrize(
+    ("condition", "severity", "way", "words"),
+    [
+        pytest.param("unknown", 0.5, "simulate", "no condition called", id="condition"),
+        pytest.param("myopia", 1.5, "simulate", "from 0", id="too severe"),
+        pytest.param("myopia", None, "simulate", "from 0", id="no severity"),
+        pytest.param("myopia", 0.5, "cure", "can't be shown", id="way"),
+    ],
+)
+def test_what_other_eyes_cannot_show_is_said(
+    bench: Bench, condition: str, severity: Any, way: str, words: str
+) -> None:
+    bench.film()
+    message = read(bench.context.take_picture(ONE, condition, severity, way))
+    assert words in message["error"] and message["kind"] == "eyes"
+
+
+def test_the_picture_taken_is_kept_for_that_person_and_followed_only_when_new(
+    bench: Bench,
+) -> None:
+    assert (
+        "No picture was taken"
+        in read(bench.context.change_eyes(ONE, "myopia", 1, "simulate"))["error"]
+    )
+    bench.film()
+    first = read(bench.context.follow_eyes(ONE, "myopia", 1, "simulate"))
+    assert bench.context.follow_eyes(ONE, "myopia", 1, "simulate") == gr.skip()
+    bench.film()
+    second = read(bench.context.follow_eyes(ONE, "myopia", 1, "simulate"))
+    assert second["frame"] > first["frame"]
+    bench.tab.stop(ONE)
+    kept = read(bench.context.change_eyes(ONE, "myopia", 0, "simulate"))
+    assert kept["original"] == kept["changed"] == second["original"]
+    assert "error" in read(bench.context.change_eyes(OTHER, "myopia", 0, "simulate"))
+
+
+# The page
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> gr.Blocks:
+    settings = Settings(data_dir=tmp_path_factory.mktemp("page") / "data")
+    lane = CpuLane.from_settings(settings)
+    page = shell.build_app(AppContext(settings, EnginePool(settings, lane)))
+    lane.close()
+    return page
+
+
+def test_every_part_is_on_the_page_and_answers_go_to_its_script(page: gr.Blocks) -> None:
+    found = page.get_config_file()
+    ids = {one["props"].get("elem_id"): one["id"] for one in found["components"]}
+    assert set(ids) >= set(IDS)
+    events = {target: one for one in found["dependencies"] for target in map(tuple, one["targets"])}
+    for elem_id in ("maxsight-read", "maxsight-find", "maxsight-find-end"):
+        event = events[ids[elem_id], "click"]
+        assert event["outputs"] == [ids["maxsight-context-message"]]
+        assert event["show_progress"] == "hidden"
+    for elem_id in ("maxsight-context-message", "maxsight-context-eyes"):
+        assert "releafMaxSightContext?.show(" in events[ids[elem_id], "change"]["js"]
+
+
+def test_the_page_says_that_a_simulation_is_not_the_experience(page: gr.Blocks) -> None:
+    values = [str(one["props"].get("value")) for one in page.get_config_file()["components"]]
+    assert any(NOT_THE_EXPERIENCE in value for value in values)
