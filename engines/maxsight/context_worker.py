@@ -32,6 +32,9 @@ NICENESS = 15
 class StageB(Protocol):
     """Describe what Stage B offers to the pipeline."""
 
+    def prepare(self) -> None:
+        """Get ready before the first look; never raises."""
+
     def look(
         self, frame: Pixels, tier1: Tier1, memory: ContextMemory, is_late: Callable[[], bool]
     ) -> Mapping[str, Any]:
@@ -131,6 +134,10 @@ class ContextWorker:
         with self._changed:
             job = self._job
         return None if job is None else self._since_ms(job)
+
+    def prepare(self) -> None:
+        """Let Stage B get ready, in the caller's thread."""
+        self._stage_b.prepare()
 
     def offer(self, frame: Pixels, tier1: Tier1, box: ContextBox) -> bool:
         """Start B on a frame unless it is at work; answer at once whether it was started.

@@ -124,8 +124,10 @@ class MaxSightPipeline:
         self._stage_a.load()
 
     def warmup(self) -> None:
-        """Let Stage A look at grey frames, so that the first person doesn't wait."""
+        """Let both stages get ready, so that the first person doesn't wait."""
         self._lane.run(self._stage_a.warmup, priority=Priority.SAFETY)
+        if self._worker is not None:
+            self._worker.prepare()
 
     def step(
         self,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -109,13 +111,20 @@ class ContextPass:
     others go on. Text comes last: it takes longest, and once or twice a second is enough.
 
     Args:
-        reader: reads text; None leaves that part out. It is loaded with the first text to read.
+        reader: reads text; None leaves that part out.
     """
 
     def __init__(self, reader: Reader | None = None) -> None:
         self._reader = reader
         self._reader_problem: str | None = None
         self._is_reader_loaded = False
+        self._lock = threading.Lock()
+
+    def prepare(self) -> None:
+        """Load what reads text before the first look; what fails is told at each look."""
+        if self._reader is not None:
+            with contextlib.suppress(ReleafError):
+                self._ready_reader()
 
     def look(
         self, frame: Pixels, tier1: Tier1, memory: ContextMemory, is_late: Callable[[], bool]
@@ -157,16 +166,17 @@ class ContextPass:
     def _ready_reader(self) -> Reader:
         """Load the reader when it is first needed; what keeps it from loading is told each time."""
         assert self._reader is not None
-        if self._reader_problem is not None:
-            raise ReleafError(self._reader_problem, "")
-        if not self._is_reader_loaded:
-            try:
-                self._reader.load()
-            except ReleafError as error:
-                self._reader_problem = str(error)
-                raise
-            self._is_reader_loaded = True
-        return self._reader
+        with self._lock:
+            if self._reader_problem is not None:
+                raise ReleafError(self._reader_problem, "")
+            if not self._is_reader_loaded:
+                try:
+                    self._reader.load()
+                except ReleafError as error:
+                    self._reader_problem = str(error)
+                    raise
+                self._is_reader_loaded = True
+            return self._reader
 
 
 def _distances(draft: _Draft) -> None:

@@ -62,11 +62,14 @@ class WatchedContext:
     """
 
     def __init__(self) -> None:
-        self.reader = TextReader()
-        self.reader.load()
-        self.stage_b = ContextPass(self.reader)
+        self.stage_b = ContextPass(TextReader())
+        self.prepare()
         self.at_work = threading.Lock()
         self.latencies_ms: list[float] = []
+
+    def prepare(self) -> None:
+        """Load what reads text."""
+        self.stage_b.prepare()
 
     def look(
         self, frame: Pixels, tier1: Tier1, memory: ContextMemory, is_late: Callable[[], bool]

@@ -55,6 +55,9 @@ class Waiting:
         self.begun, self.may_end = threading.Event(), threading.Event()
         self.was_late: bool | None = None
 
+    def prepare(self) -> None:
+        pass
+
     def look(
         self, frame: Pixels, tier1: Tier1, memory: ContextMemory, is_late: Callable[[], bool]
     ) -> Mapping[str, Any]:

@@ -85,6 +85,9 @@ class FromFunction:
         self.fn = fn
         self.frame_ids: list[int] = []
 
+    def prepare(self) -> None:
+        pass
+
     def look(
         self, frame: Pixels, tier1: Tier1, memory: ContextMemory, is_late: Callable[[], bool]
     ) -> Mapping[str, Any]:

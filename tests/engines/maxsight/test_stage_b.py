@@ -127,6 +127,20 @@ def test_a_reader_that_does_not_load_is_named_and_not_asked_again() -> None:
     assert reader.loads == 1
 
 
+def test_preparing_loads_the_reader_before_the_first_look_and_never_raises() -> None:
+    reader = FakeReader()
+    stage = ContextPass(reader)
+    stage.prepare()
+    assert reader.loads == 1
+    assert look(stage, noise(0), tier1_of(1, 0.0), ContextMemory()).lines == (EXIT,)
+    assert reader.loads == 1
+    broken = ContextPass(FakeReader(WeightsMissingError("No networks.", "Install them.")))
+    broken.prepare()
+    found = look(broken, noise(0), tier1_of(1, 0.0), ContextMemory())
+    assert found.problems == ("No networks. Install them.",)
+    ContextPass(None).prepare()
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [
