@@ -1,0 +1,57 @@
+"""The running app: the page and the API at one address, without getting in each other's way."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from components import shell
+from tests.components.test_shell import (  # noqa: F401
+    STOP_S,
+    free_port,
+    start_app,
+    wait_for_page,
+)
+
+TOKEN = "a-token-of-this-test"
+ENGINE_S = 300.0
+
+
+def test_page_and_api_share_one_port(
+    start_app: Callable[..., subprocess.Popen[str]],  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RELEAF_API_TOKEN", TOKEN)
+    port = free_port()
+    process = start_app(port)
+    assert shell.TITLE in wait_for_page(process, port)
+    right = {"Authorization": f"Bearer {TOKEN}"}
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=ENGINE_S) as client:
+        engines = {engine["name"] for engine in client.get("/health").json()["engines"]}
+        assert {"waste", "rag", "llm", "upcycle", "maxsight"} <= engines
+        assert client.get("/openapi.json").json()["paths"]["/api/v1/journey"]
+        assert "/api/v1/journey" in client.get("/docs").text
+
+        jar = {"item": "glass jar"}
+        assert client.post("/api/v1/recommend", json=jar).status_code == 401
+        found = client.post("/api/v1/recommend", json=jar, headers=right)
+        assert found.status_code == 200, found.text
+        assert found.json()["item"]["id"] == "glass_jar"
+        counted = 'releaf_requests_total{route="/api/v1/recommend",method="POST",status="200"} 1'
+        assert counted in client.get("/metrics", headers=right).text
+
+        # The page lets its own origin's scripts in; for the API that is off.
+        asking = {"Origin": "http://localhost:9", "Access-Control-Request-Method": "POST"}
+        told = client.options("/api/v1/ask", headers=asking).headers
+        assert "access-control-allow-origin" not in told
+        # The page needs no token, and what isn't the API's is the page's.
+        assert client.get("/gradio_api/info").status_code == 200
+        assert client.get("/api/v2/ask").status_code == 404
+        assert client.get("/metrics").status_code == 401
+    process.terminate()
+    output, errors = process.communicate(timeout=STOP_S)
+    assert process.returncode == 0
+    assert TOKEN not in output + errors
