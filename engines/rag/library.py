@@ -276,7 +276,7 @@ def open_store(
         encoder.width,
         location=settings.qdrant_url,
         collection=f"releaf-{encoder.name}",
-        api_key=settings.qdrant_api_key or None,
+        api_key=settings.qdrant_api_key.get_secret_value() or None,
     )
     update(server, documents, encoder, **sizes)
     return server

@@ -191,8 +191,10 @@ class Settings(BaseSettings):
     qdrant_url: str = Field(
         default="", description="Qdrant server to search in; empty keeps the index in memory."
     )
-    qdrant_api_key: str = Field(
-        default="", repr=False, description="Key of that server, where it wants one."
+    qdrant_api_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Key of that server, where it wants one.",
+        json_schema_extra=_shown_as("none"),
     )
     max_batch_files: int = Field(default=200, ge=1, description="Most pictures taken in one batch.")
     queue_limit: int = Field(
