@@ -6,7 +6,7 @@
 # make train-chat   fit the small models of the chat, a few minutes
 # make train-upcycle   train and measure the networks of the upcycling graph, up to an hour
 # make train-maxsight   train, export and measure the safety pass of MaxSight, many hours
-# make train-sound   train and measure the network of sounds, about an hour
+# make train-sound   train and measure the network of sounds (steps run singly took 31 minutes)
 # make clean   remove the virtual environment and caches
 
 PYTHON ?= python3

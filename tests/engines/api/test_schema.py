@@ -12,7 +12,7 @@ from tests.engines.api.conftest import ALL
 from tests.engines.conftest import MakePool
 
 # It needs Python 3.11 or newer.
-schemathesis = pytest.importorskip("schemathesis")
+schemathesis = pytest.importorskip("schemathesis", reason="it needs Python 3.11")
 checks = pytest.importorskip("schemathesis.specs.openapi.checks")
 
 POST = ("classify", "ask", "ask/stream", "recommend", "maxsight/frame", "journey")
