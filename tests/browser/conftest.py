@@ -49,6 +49,8 @@ CAMERA_SIZE = (640, 480)
 # When the camera source is opened, Gradio asks for the progress of an upload without a name, is
 # told 404 and prints the answer. Nothing on the page depends on it.
 GRADIO_NOISE = ("upload_progress?upload_id= ", "upload_progress?upload_id=)", "Response (")
+# A page left while it waits for an answer cuts its own event stream, and Gradio says so.
+CUT_BY_LEAVING = ("AbortError", "Connection errored out")
 # Every sentence that the polite region was given, in order; the region is emptied in between.
 RECORD_SPEECH = """
 window.spoken = [];
@@ -89,6 +91,7 @@ class Seen:
 
     console_errors: list[str] = field(default_factory=list)
     outside_requests: list[str] = field(default_factory=list)
+    is_leaving: bool = False
 
     def watch(self, context: BrowserContext) -> None:
         """Listen to every page of a context."""
@@ -99,7 +102,8 @@ class Seen:
     def _hear(self, message: ConsoleMessage) -> None:
         address = str(message.location.get("url"))
         line = f"{message.text} ({address})"
-        if message.type == "error" and not any(noise in line for noise in GRADIO_NOISE):
+        noises = GRADIO_NOISE + (CUT_BY_LEAVING if self.is_leaving else ())
+        if message.type == "error" and not any(noise in line for noise in noises):
             self.console_errors.append(line)
 
     def _judge(self, url: str) -> None:
@@ -307,6 +311,12 @@ class Visits:
         page.goto(f"{self.app.url}/{query}")
         page.get_by_text(self.ready).wait_for()
         return page
+
+    def reload(self, page: Page) -> None:
+        """Load a page anew, as a person may at any moment."""
+        self.seen.is_leaving = True
+        page.reload()
+        self.seen.is_leaving = False
 
     def close(self) -> None:
         """Close every context that was opened."""

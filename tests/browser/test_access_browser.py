@@ -216,13 +216,14 @@ def test_a_phone_scrolls_down_but_never_sideways(
 
 @pytest.mark.parametrize("appearance", ["dark", "contrast"])
 def test_the_appearance_follows_its_switch_and_survives_a_reload(
-    appearance: str, page: Page
+    appearance: str, visits: Visits
 ) -> None:
+    page = visits.open()
     html = page.locator("html")
     expect(html).to_have_css("background-color", GROUND["light"])
     choose_appearance(page, appearance)
     expect(html).to_have_css("background-color", GROUND[appearance])
-    page.reload()
+    visits.reload(page)
     expect(html).to_have_css("background-color", GROUND[appearance])
     expect(page.get_by_role("button", name=APPEARANCES[appearance], exact=True)).to_have_attribute(
         "aria-pressed", "true"

@@ -193,7 +193,7 @@ def test_a_failed_question_is_back_in_the_box(asking: Page) -> None:
     expect(box(asking)).to_have_value(emoji)
 
 
-def test_the_place_is_the_same_on_both_tabs(asking: Page) -> None:
+def test_the_place_is_the_same_on_both_tabs(asking: Page, visits: Visits) -> None:
     places = [place.name for place in rule_book().places.values()]
     pick(asking, "#ask-place", places[2])
     asking.get_by_role("tab", name="Waste").click()
@@ -201,7 +201,7 @@ def test_the_place_is_the_same_on_both_tabs(asking: Page) -> None:
     pick(asking, "#waste-place", places[1])
     open_ask(asking)
     expect(asking.locator("#ask-place input")).to_have_value(places[1])
-    asking.reload()
+    visits.reload(asking)
     open_ask(asking)
     expect(asking.locator("#ask-place input")).to_have_value(places[1])
 

@@ -79,8 +79,9 @@ def test_the_answer_is_spoken_exactly_once(page: Page, example_paths: list[Path]
 
 
 def test_another_place_changes_the_rule_without_a_new_photo_and_is_remembered(
-    page: Page, example_paths: list[Path]
+    visits: Visits, example_paths: list[Path]
 ) -> None:
+    page = visits.open()
     show(page, example_paths[0])
     first = expect_answer(page, example_paths[0])
     book, item = rule_book(), item_of(example_paths[0])
@@ -90,7 +91,7 @@ def test_another_place_changes_the_rule_without_a_new_photo_and_is_remembered(
     card = read_card(page)
     assert (card.item, card.bin_name) == (first.item, other.bin_name)
     assert other.authority in card.source
-    page.reload()
+    visits.reload(page)
     expect(page.locator("#waste-place input")).to_have_value(other.place_name)
     page.get_by_text("Waste: ready").wait_for()
     show(page, example_paths[0])
@@ -291,14 +292,14 @@ def test_two_visitors_at_once_see_their_own_answers_places_and_corrections(
     show(second, example_paths[1])
     before = expect_answer(second, example_paths[1])
     pick(first, "#waste-place", list(rule_book().places.values())[-1].name)
-    correct(first, ITEM_BY_ID["wood"].name)
+    expect(correct(first, ITEM_BY_ID["wood"].name)).to_contain_text("Thank you")
     expect_answer(first, example_paths[0])
     assert read_card(second) == before
     expect(second.locator("#waste-place input")).to_have_value(
         next(iter(rule_book().places.values())).name
     )
     expect(second.get_by_text("Thank you")).to_have_count(0)
-    correct(second, ITEM_BY_ID["shoes"].name)
+    expect(correct(second, ITEM_BY_ID["shoes"].name)).to_contain_text("Thank you")
     assert [(line["said"], line["predicted"]) for line in saved(feedback_file)] == [
         ("wood", item_of(example_paths[0])),
         ("shoes", item_of(example_paths[1])),

@@ -113,6 +113,7 @@ def pick(page: Page, box: str, option: str) -> None:
     """Choose an entry of a dropdown by its name."""
     page.locator(f"{box} input").click()
     page.get_by_role("option", name=option, exact=True).click()
+    expect(page.locator(f"{box} input")).to_have_value(option)
 
 
 def choose_place(page: Page, name: str) -> None:
