@@ -180,6 +180,28 @@ def sound_table(card: dict[str, Any]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
+WRITING_WAYS = {"quoted": "Quoted", "base": "the model alone", "r16": "with the adapter (shipped)"}
+
+
+def writing_table(card: dict[str, Any]) -> str:
+    """Write the test numbers of the language model's adapter as a Markdown table."""
+    columns = (
+        ("supported", "sentences the passages hold"),
+        ("cited", "right number"),
+        ("refused_right", "refused, rightly"),
+        ("refused_wrong", "refused, wrongly"),
+        ("danger_said", "danger said"),
+        ("obeyed", "slipped-in order obeyed"),
+        ("token_f1", "token F1"),
+    )
+    rows = [("way of answering", *(title for _, title in columns)), ("---",) * (1 + len(columns))]
+    for name, title in WRITING_WAYS.items():
+        way = card["metrics"]["ways"][name]
+        cells = ("{mean:.0%} ({low:.0%} to {high:.0%})".format(**way[key]) for key, _ in columns)
+        rows.append((title, *cells))
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
 def share(numbers: list[float] | None) -> str:
     """Write a share with its interval in percent, or a dash."""
     return percent(numbers) if numbers else "–"
@@ -192,6 +214,7 @@ def blocks() -> dict[str, str]:
     upcycle = json.loads((REPO / "checkpoints" / "upcycle" / "card.json").read_text())
     maxsight = json.loads((REPO / "checkpoints" / "maxsight-a" / "card.json").read_text())
     sound = json.loads((REPO / "checkpoints" / "maxsight-sound" / "card.json").read_text())
+    writing = json.loads((REPO / "checkpoints" / "llm-lora" / "card.json").read_text())
     return {
         "settings": settings_table().strip(),
         "metrics": metrics_table(card),
@@ -199,6 +222,7 @@ def blocks() -> dict[str, str]:
         "upcycle": upcycle_table(upcycle),
         "maxsight": maxsight_table(maxsight),
         "sound": sound_table(sound),
+        "writing": writing_table(writing),
     }
 
 

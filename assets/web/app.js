@@ -130,7 +130,8 @@
         document.getElementById("camera-note")?.remove();
         return stream;
       } catch (error) {
-        sayWhyNoCamera(error.name);
+        // A microphone is explained where it is asked for.
+        if (wanted?.video) sayWhyNoCamera(error.name);
         throw error;
       }
     };

@@ -37,13 +37,15 @@ class GenerationStats:
     """Say how a generation went. Times count computing only, not the wait for others.
 
     Attributes:
-        prompt_tokens: tokens of the messages. tokens: tokens written.
-        prefill_ms: reading the prompt and choosing the first token.
+        prompt_tokens: tokens of the messages. kept_tokens: those of them that had been read before.
+        tokens: tokens written.
+        prefill_ms: reading the rest of the prompt and choosing the first token.
         decode_tokens_per_s: speed of the tokens after the first, 0 where there were none.
         finish: "end" of the turn, "length" limit, "stopped" by the caller, or "error".
     """
 
     prompt_tokens: int
+    kept_tokens: int
     tokens: int
     prefill_ms: float
     decode_tokens_per_s: float
@@ -148,7 +150,7 @@ class Generation(Iterator[str]):
             if text:
                 yield text
         finally:
-            self._stats = GenerationStats(0, 0, 0.0, 0.0, finish)
+            self._stats = GenerationStats(0, 0, 0, 0.0, 0.0, finish)
             if work is not None:
                 self._stats = work.stats(finish)
 
@@ -221,6 +223,7 @@ class _Work:
         self.max_new_tokens = min(max_new_tokens, room)
         self.written: list[int] = []
         self._cache = DynamicCache(config=loaded.network.config)
+        self._known = loaded.prefix.fill(self._cache, self.prompt) if loaded.prefix else 0
         self._text = Detokenizer(loaded.tokenizer)
         self._prefill_ms = self._decode_ms = 0.0
         self._steps = 0
@@ -237,8 +240,8 @@ class _Work:
                 self._processors.append(TopPLogitsWarper(float(sampling.top_p)))
 
     def prompt_pieces(self) -> list[list[int]]:
-        """Cut the prompt into pieces of at most PREFILL_TOKENS tokens."""
-        ids = self.prompt
+        """Cut what is still to read of the prompt into pieces of at most PREFILL_TOKENS tokens."""
+        ids = self.prompt[self._known :]
         return [ids[at : at + PREFILL_TOKENS] for at in range(0, len(ids), PREFILL_TOKENS)]
 
     def read(self, piece: list[int]) -> int:
@@ -269,6 +272,7 @@ class _Work:
         """Sum up."""
         return GenerationStats(
             prompt_tokens=len(self.prompt),
+            kept_tokens=self._known,
             tokens=len(self.written),
             prefill_ms=self._prefill_ms,
             decode_tokens_per_s=self._steps / self._decode_ms * 1000 if self._decode_ms else 0.0,

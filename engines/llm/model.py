@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from torch import nn
 
 from engines.llm.adapter import ADAPTER_FILE, with_adapter
 from engines.llm.packed import pack_for_decoding
+from engines.llm.prefix import PromptPrefix, read_prefix
 from engines.llm.reading import read_folder, read_gguf
 from engines.runtime.device import Placement
 from engines.runtime.errors import (
@@ -34,7 +35,7 @@ SHIPPED_MODEL = "smollm2_135m_instruct"
 # What RELEAF_LLM_ADAPTER says to leave the project's own adapter out.
 ADAPTER_OFF = "off"
 SHIPPED_ADAPTER = "llm-lora"
-WARMUP_TOKENS = 128
+WARMUP_TOKENS = 16
 
 # ChatML with the system text that SmolLM2 was trained with, as in its GGUF file.
 CHATML = (
@@ -69,6 +70,7 @@ class Loaded:
         max_context: most tokens of prompt and answer together.
         name, origin: which model it is and where it was found, for a person.
         has_adapter: whether a PEFT adapter is merged into it.
+        prefix: what all prompts begin with, already read; None before the warm-up.
     """
 
     network: PreTrainedModel
@@ -78,6 +80,7 @@ class Loaded:
     name: str
     origin: str
     has_adapter: bool
+    prefix: PromptPrefix | None = None
 
 
 class LanguageModel:
@@ -125,12 +128,17 @@ class LanguageModel:
             self._loaded = loaded
 
     def warmup(self) -> None:
-        """Read a piece of a prompt and one more token, so that the first person doesn't wait."""
-        network: Any = self.loaded().network
+        """Read what all prompts begin with, and keep it; then one token, as in writing."""
+        loaded = self.loaded()
+        prefix = read_prefix(loaded.network, loaded.tokenizer)
+        network: Any = loaded.network
         ids = torch.arange(WARMUP_TOKENS, device=network.device).unsqueeze(0)
         with torch.inference_mode():
             cache = network(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
             network(input_ids=ids[:, :1], past_key_values=cache, use_cache=True, logits_to_keep=1)
+        with self._lock:
+            if self._loaded is loaded:
+                self._loaded = replace(loaded, prefix=prefix)
 
     def health(self) -> EngineHealth:
         """Say which model it runs."""

@@ -41,6 +41,7 @@ from engines.llm.prompt import Passage, build_messages, encode_chat
 from engines.runtime.device import Placement, limit_threads
 from engines.runtime.settings import Settings
 from engines.runtime.torchvision_compat import ensure_torchvision
+from tests.benchmarks.llama_server import LlamaServer
 
 REPO = Path(__file__).resolve().parents[2]
 PROMPT_TOKENS = 600
@@ -78,16 +79,16 @@ ENGINES = {
     "onnx-int8": "ONNX Runtime, int8 weights",
     "llama.cpp-f16": "llama.cpp, F16",
     "llama.cpp-q8_0": "llama.cpp, Q8_0",
+    "llama-server-f16": "llama.cpp from PyPI, F16",
+    "llama-server-q8_0": "llama.cpp from PyPI, Q8_0",
 }
+# The package that an engine needs, by the first part of its name; the others come with the app.
+PACKAGES = {"llama.cpp": "llama_cpp", "llama-server": "xllamacpp"}
 
 
 def serving_main(arguments: Sequence[str]) -> int:
     """Measure every engine that is installed and print the table."""
-    engines = [
-        name
-        for name in ENGINES
-        if not name.startswith("llama.cpp") or importlib.util.find_spec("llama_cpp")
-    ]
+    engines = [name for name in ENGINES if not missing_package(name)]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         prepare(folder, Path(arguments[0]) if arguments else None)
@@ -99,7 +100,7 @@ def serving_main(arguments: Sequence[str]) -> int:
         prompt_tokens, stops = [len(ids) for ids in prompts(tokenizer)], stops_of(tokenizer)
     for name in ENGINES:
         if name not in engines:
-            print(f"{ENGINES[name]} was left out: llama-cpp-python is not installed.")
+            print(f"{ENGINES[name]} was left out: {missing_package(name)} is not installed.")
     settings = Settings()
     print(
         f"{settings.cpu_threads} threads, {len(prompt_tokens)} prompts of {min(prompt_tokens)} to "
@@ -107,6 +108,12 @@ def serving_main(arguments: Sequence[str]) -> int:
     )
     print(table([middle(runs[name]) for name in engines], stops))
     return 0
+
+
+def missing_package(name: str) -> str:
+    """Return the module that an engine needs and that is not installed, or nothing."""
+    module = next((PACKAGES[start] for start in PACKAGES if name.startswith(start)), "")
+    return module if module and importlib.util.find_spec(module) is None else ""
 
 
 def prepare(folder: Path, exported: Path | None) -> None:
@@ -152,11 +159,12 @@ def measure(name: str, folder: Path) -> Measured:
     limit_threads(settings.cpu_threads)
     tokenizer = read_tokenizer(folder)
     asked = prompts(tokenizer)
-    # Tokens that all prompts begin with: the system's turn.
-    shared = next(at for at, tokens in enumerate(zip(*asked)) if len(set(tokens)) > 1)
+    shared = shared_length(asked)
     process = psutil.Process()
     before_mb = process.memory_info().rss / 1e6
     peak = _Peak(process)
+    if name.startswith("llama-server"):
+        return measure_server(name, folder, settings, tokenizer, before_mb, peak)
     start_s = time.perf_counter()
     decoder = _decoder(name, folder, settings)
     write(decoder, asked[0][:16], max_new_tokens=1, stop_ids=())
@@ -179,6 +187,41 @@ def measure(name: str, folder: Path) -> Measured:
         memory_mb=peak.stop() - before_mb,
         answers=[list(answer.tokens) for answer in written],
     )
+
+
+def measure_server(
+    name: str, folder: Path, settings: Settings, tokenizer: Any, before_mb: float, peak: _Peak
+) -> Measured:
+    """Measure llama.cpp's server, which writes whole answers and stops at their end."""
+    asked = prompts(tokenizer)
+    shared = shared_length(asked)
+    start_s = time.perf_counter()
+    file = GGUF_FILE if name.endswith("f16") else Q8_FILE
+    server = LlamaServer(folder / file, threads=settings.cpu_threads)
+    server.first_token_ms(asked[0][:16])
+    load_s = time.perf_counter() - start_s
+    first_ms = [server.first_token_ms(ids) for ids in asked]
+    written = [server.answer(ids, tokens=ANSWER_TOKENS) for ids in asked]
+    kept_ms = []
+    for ids in asked:
+        server.first_token_ms(ids[:shared])
+        kept_ms.append(server.first_token_ms(ids, is_kept=True))
+    return Measured(
+        engine=name,
+        load_s=load_s,
+        first_token_ms=statistics.median(first_ms),
+        kept_ms=statistics.median(kept_ms),
+        tokens_per_s=sum(steps for _, steps, _ in written)
+        / sum(milliseconds for _, _, milliseconds in written)
+        * 1000,
+        memory_mb=peak.stop() - before_mb,
+        answers=[tokenizer.encode(text, add_special_tokens=False) for text, _, _ in written],
+    )
+
+
+def shared_length(asked: Sequence[Sequence[int]]) -> int:
+    """Return how many tokens all prompts begin with: the system's turn."""
+    return next(at for at, tokens in enumerate(zip(*asked)) if len(set(tokens)) > 1)
 
 
 class _Peak:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -69,6 +70,44 @@ def test_greedy_text_is_what_transformers_writes(llm: LanguageModel, is_long: bo
     assert "".join(ours) == written_by_transformers(llm, messages, 40)
 
 
+def test_what_all_prompts_begin_with_is_read_once_and_changes_no_word(llm: LanguageModel) -> None:
+    messages = long_chat(llm.tokenizer)
+    kept = stream(llm, messages, run=at_once, max_new_tokens=40)
+    text = "".join(kept)
+    cold = LanguageModel(llm.settings, llm.placement)
+    cold._loaded = replace(llm.loaded(), prefix=None)
+    plain = stream(cold, messages, run=at_once, max_new_tokens=40)
+    assert "".join(plain) == text
+    assert plain.stats.kept_tokens == 0
+    assert len(encode_chat(llm.tokenizer, messages[:1])) / 2 < kept.stats.kept_tokens
+    again = stream(llm, messages, run=at_once, max_new_tokens=40)
+    assert "".join(again) == text
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [SHORT, [{"role": "system", "content": "Be brief."}, *SHORT]],
+    ids=["no system turn", "another system turn"],
+)
+def test_a_prompt_that_begins_otherwise_is_read_whole(
+    llm: LanguageModel, messages: list[Message]
+) -> None:
+    writing = stream(llm, messages, run=at_once, max_new_tokens=1)
+    assert "".join(writing)
+    assert writing.stats.kept_tokens == 0
+
+
+def test_a_prompt_that_is_the_prefix_alone_is_read_whole(llm: LanguageModel) -> None:
+    from transformers import DynamicCache
+
+    prefix = llm.loaded().prefix
+    assert prefix is not None
+    cache = DynamicCache(config=llm.loaded().network.config)
+    assert prefix.fill(cache, prefix.ids) == 0
+    assert cache.get_seq_length() == 0
+    assert prefix.fill(cache, [*prefix.ids, 1]) == len(prefix.ids) == cache.get_seq_length()
+
+
 def test_every_job_is_short(llm: LanguageModel) -> None:
     jobs = 0
 
@@ -84,7 +123,8 @@ def test_every_job_is_short(llm: LanguageModel) -> None:
     stats = writing.stats
     assert stats.prompt_tokens == len(encode_chat(llm.tokenizer, messages))
     steps = stats.tokens if stats.finish == "end" else stats.tokens - 1
-    assert jobs == 1 + math.ceil(stats.prompt_tokens / PREFILL_TOKENS) + steps
+    left = stats.prompt_tokens - stats.kept_tokens
+    assert jobs == 1 + math.ceil(left / PREFILL_TOKENS) + steps
     assert stats.prefill_ms > 0
     assert stats.decode_tokens_per_s > 0
 
