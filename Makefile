@@ -1,7 +1,10 @@
 # make run     install what is missing and start the app
 # make test    install what the tests need, check the code, run the tests
 # make lint    ruff and mypy
-# make bench   measure speed and memory, print a table
+# make bench   measure speed and memory, print a table, add a line to docs/benchmarks.md
+# make soak    let many people use the app for 23 minutes: answers, refusals, times, memory
+# make audit   report known vulnerabilities of the packages
+# make space   put together what a Hugging Face Space needs and try it out, some minutes
 # make train   train the waste model: make train DATA=path
 # make train-chat   fit the small models of the chat, a few minutes
 # make train-upcycle   train and measure the networks of the upcycling graph, up to an hour
@@ -16,7 +19,7 @@ DATA ?=
 RUN ?= runs/waste
 
 .DELETE_ON_ERROR:
-.PHONY: run install test test-tools lint bench train train-chat train-upcycle clean \
+.PHONY: run install test test-tools lint audit bench soak space train train-chat train-upcycle clean \
   train-maxsight finish-maxsight ship-maxsight maxsight-files train-sound
 
 run: install
@@ -53,7 +56,7 @@ $(VENV)/.dev.stamp: requirements-dev.txt $(VENV)/.run.stamp
 
 # Two at a time, each on one core; then, by themselves, those that drive a browser or need a team of
 # threads.
-ALONE := tests/browser tests/engines/runtime/test_pool.py
+ALONE := tests/browser tests/load tests/engines/runtime/test_pool.py
 
 test: install test-tools lint
 	OMP_NUM_THREADS=1 RELEAF_CPU_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile \
@@ -75,9 +78,23 @@ lint: $(VENV)/.dev.stamp
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 
+# Only a report: it never fails, and says so where the service can't be reached.
+audit: $(VENV)/.dev.stamp
+	@$(BIN)/python -m tests.security.audit
+
 bench: install $(VENV)/.dev.stamp
 	$(BIN)/python -m tests.benchmarks
 
+# MINUTES=0 leaves out the steady work after the three busy minutes.
+MINUTES ?= 20
+soak: install $(VENV)/.dev.stamp
+	$(BIN)/python -m tests.load --seconds 180 --people 25 --steady-minutes $(MINUTES) \
+	  --out docs/load.json
+
+space: install test-tools
+	$(BIN)/python -m tests.space
+
+# Each training ends with the list of the checkpoints' hashes: a file that differs is not read.
 # Every step resumes by itself if it was stopped. For several GPUs put
 #   .venv/bin/accelerate launch -m engines.waste.fit.train
 # in place of TRAIN. The two allocator settings keep freed memory for the next step; giving it back to
@@ -90,11 +107,13 @@ train-chat: install
 	$(BIN)/python -m engines.rag.fit.train_intent --out checkpoints/intent
 	$(BIN)/python -m engines.rag.fit.calibrate --dev tests/engines/rag/data/dev.jsonl \
 	  --test tests/engines/rag/data/test.jsonl
+	$(BIN)/python -m engines.runtime.weights_hashes
 
 # One thread: the graph is small, and more threads only wait for each other.
 train-upcycle: install
 	OMP_NUM_THREADS=1 RELEAF_CPU_THREADS=1 $(BIN)/python -m engines.upcycle.fit.evaluate \
 	  --out checkpoints/upcycle
+	$(BIN)/python -m engines.runtime.weights_hashes
 
 train: install
 	@if [ -z '$(DATA)' ]; then echo 'Say where the photos are: make train DATA=path'; exit 1; fi
@@ -107,6 +126,7 @@ train: install
 	$(BIN)/python -m engines.waste.fit.evaluate --data '$(DATA)' --run $(RUN)/finished \
 	  --out checkpoints/waste --notes engines/waste/fit/card_notes.json --sizes 224 256 288 \
 	  --left-out $(RUN)/without_trashnet_finished=trashnet,grocerystore
+	$(BIN)/python -m engines.runtime.weights_hashes
 
 FINER := --epochs 7 --draws 4096 --size 224 --test-size 260 --min-crop 0.55 --paste-share 0.3 \
   --warmup-epochs 0.5 --ema-decay 0.99 --frozen-stages 2
@@ -150,6 +170,7 @@ ship-maxsight:
 	$(BIN)/python -m $(SIGHT).report --data '$(DATA)' --checkpoint checkpoints/maxsight-a \
 	  --sides 256 320 384 --export $(MAXSIGHT_RUN)/export.json \
 	  --runs $(MAXSIGHT_RUN)/main $(MAXSIGHT_RUN)/finish
+	$(BIN)/python -m engines.runtime.weights_hashes
 
 # The network of sounds, and one run for each group of collections that it shall not hear.
 SOUND_START ?=
@@ -168,6 +189,7 @@ train-sound: install $(VENV)/.dev.stamp
 	  --leave-out $(subst $(COMMA), ,$(group)) &&) true
 	$(BIN)/python -m $(SIGHT).sound_report --data '$(DATA)' --start '$(SOUND_START)' \
 	  --run $(SOUND_RUN)/main --without $(SOUND_RUN)/without_* --out checkpoints/maxsight-sound
+	$(BIN)/python -m engines.runtime.weights_hashes
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from typing import Any
 
@@ -14,7 +14,7 @@ _PLACED = ("name", "version", "summary", "metrics", "data", "licence", "limits",
 
 
 def card_html(card: Card) -> str:
-    """Write a card: summary, metrics, data with licences, limits, the rest, and the raw JSON."""
+    """Write a card: its summary; folded metrics, data with licences, limits, the rest, raw JSON."""
     raw = card.raw
     rest = {key: value for key, value in raw.items() if key not in _PLACED}
     sections = (
@@ -26,12 +26,40 @@ def card_html(card: Card) -> str:
     )
     body = "".join(f"<h4>{title}</h4>{content}" for title, content in sections if content)
     pretty = escape(json.dumps(raw, indent=2, ensure_ascii=False))
+    source = _folded("Show card.json", f'<pre tabindex="0" aria-label="card.json">{pretty}</pre>')
     return (
-        f'<article class="card"><h3>{escape(card.name)} '
+        f'<article class="card">{_title(card)}{_plain(raw.get("summary"))}'
+        f"{_folded('Read the card', body + source)}</article>"
+    )
+
+
+def brief_html(card: Card) -> str:
+    """Write a card's name, version and summary, for where the whole card would be too much."""
+    return f'<article class="card">{_title(card)}{_plain(card.raw.get("summary"))}</article>'
+
+
+def labelled_table(label: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Write a table that scrolls by itself where it is too wide.
+
+    Args:
+        label: what a screen reader calls it.
+        columns: headings, plain text.
+        rows: as many cells each, already HTML; the first is the row's heading.
+    """
+    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
+    body = "".join(
+        f'<tr><th scope="row">{first}</th>' + "".join(f"<td>{cell}</td>" for cell in rest) + "</tr>"
+        for first, *rest in rows
+    )
+    return _scroll(
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>", label=label
+    )
+
+
+def _title(card: Card) -> str:
+    return (
+        f"<h3>{escape(card.name)} "
         f'<span class="card-version">version {escape(card.version)}</span></h3>'
-        f"{_plain(raw.get('summary'))}{body}"
-        f"{_folded('Show card.json', f'<pre tabindex=0 aria-label=card.json>{pretty}</pre>')}"
-        "</article>"
     )
 
 
@@ -77,8 +105,11 @@ def _record_table(records: list[Mapping[str, Any]]) -> str:
     return _scroll(f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>")
 
 
-def _scroll(table: str) -> str:
-    return f'<div class="table-scroll" tabindex="0" role="group" aria-label="Table">{table}</div>'
+def _scroll(table: str, *, label: str = "Table") -> str:
+    return (
+        f'<div class="table-scroll" tabindex="0" role="group" aria-label="{escape(label)}">'
+        f"{table}</div>"
+    )
 
 
 def _cell(value: Any) -> str:

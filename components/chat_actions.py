@@ -16,6 +16,8 @@ from components import chat_view
 from components.charts import retrieval_chart, trace_html
 from components.chat_view import Exchange
 from components.context import AppContext
+from components.journey_thing import Thing, action_of
+from engines.journey_question import disposal_question
 from engines.rag.answers import Answer, Mode
 from engines.rag.chat import Chat
 from engines.rag.session import ChatSession
@@ -28,6 +30,7 @@ OUTPUTS = ("state", "chat", "sources", "how", "box", "unsent", "note", "said")
 HALT_S = 60.0
 NO_PLACE = "generic"
 EMPTY_QUESTION = "Write a question first."
+NO_THING = "This thing is not known any more. Show it again on the Waste tab."
 
 
 class Run:
@@ -109,6 +112,19 @@ class AskTab:
         value = offered.value
         question = value["text"] if isinstance(value, dict) else value
         yield from self._answer(str(question), place_id, mode, state or AskState())
+
+    def ask_about(
+        self, numbered: str, place_id: str, mode: Mode, state: AskState | None
+    ) -> Iterator[tuple[Any, ...]]:
+        """Ask how to dispose of a thing, as a button asks: "3 ask:glass_jar/glass"."""
+        thing = Thing.from_address(action_of(numbered)[1])
+        if thing is None:
+            yield _changed(note=NO_THING, said=NO_THING)
+            return
+        place = self.place_or_default(place_id)
+        name = None if place == NO_PLACE else self.place_names[place]
+        question = disposal_question(thing.item, thing.material, name)
+        yield from self._answer(question, place, mode, state or AskState())
 
     def retry(self, place_id: str, mode: Mode, state: AskState | None) -> Iterator[tuple[Any, ...]]:
         """Answer the last question again, for the place and in the way chosen now."""

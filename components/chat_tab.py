@@ -13,6 +13,7 @@ from components.charts import trace_html
 from components.chat_actions import OUTPUTS, AskState, AskTab
 from components.chat_view import STARTERS, documents_html, sources_html
 from components.context import AppContext
+from components.journey_offer import add_strip
 from components.shell import announce, plain_html, spoken_text
 from components.waste_tab import PLACE_KEY
 
@@ -30,7 +31,10 @@ def build(context: AppContext) -> None:
         "unsent": gr.Textbox(visible=False, label="Question without an answer"),
         "said": spoken_text(),
     }
+    # The page's script writes here which thing a button asks about.
+    action = gr.Textbox(visible="hidden", show_label=False, elem_id="ask-action")
     with gr.Column(elem_id="ask"):
+        add_strip("ask")
         with gr.Row(equal_height=False):
             with gr.Column(scale=7, min_width=300):
                 chat = _conversation()
@@ -100,6 +104,9 @@ def build(context: AppContext) -> None:
     }
     settle(chat.example_select(tab.ask_offered, **again))
     settle(chat.option_select(tab.ask_offered, **again))
+    asked = action.change(tab.ask_about, **{**again, "inputs": [action, *again["inputs"]]})
+    settle(asked)
+    asked.success(None, js="() => { window.releafJourney.answered(); }")
     settle(chat.retry(tab.retry, **again))
     settle(chat.edit(tab.edit, **again))
     settle(chat.undo(tab.undo, state, outputs, **QUIET))

@@ -9,6 +9,7 @@ import gradio as gr
 from components.context import AppContext
 from components.maxsight_actions import MaxSightTab
 from components.maxsight_context_actions import ContextTab
+from components.maxsight_context_reword import LIMIT_S
 from components.shell import plain_html
 from engines.maxsight.classes import vocabulary
 from engines.maxsight.conditions import CONDITIONS, NOT_THE_EXPERIENCE
@@ -19,6 +20,12 @@ START_SEVERITY = 0.6
 NOTHING_TO_FIND = (
     '<p class="problem">Nothing can be looked for: the network of MaxSight is not there. Restore '
     "the folder checkpoints/maxsight-a.</p>"
+)
+
+FULLER_INFO = (
+    "A small language model on this machine words descriptions anew, in English only and within "
+    f"{LIMIT_S:g} seconds. It is weak: where it gets anything wrong or leaves anything out, or is "
+    "late, you get the short sentences."
 )
 
 Parts = dict[str, Any]
@@ -42,12 +49,17 @@ def build(context: AppContext, tab: MaxSightTab, read: gr.Button) -> None:
                 max_lines=1,
                 elem_id=f"maxsight-context-{name}",
             )
-        for name in ("again", "describe", "follow"):
+        for name in ("again", "describe", "follow", "fuller-again"):
             parts[name] = gr.Button(visible="hidden", elem_id=f"maxsight-context-{name}")
         _search(parts, actions)
         parts["describing"] = gr.Checkbox(
             label="Describe every few seconds what is around, while the camera runs",
             elem_id="maxsight-describe",
+        )
+        parts["fuller"] = gr.Checkbox(
+            label="In fuller sentences (slower)",
+            info=FULLER_INFO,
+            elem_id="maxsight-fuller",
         )
         # The page's script draws into these, and shows those that hold something.
         plain_html(
@@ -115,6 +127,15 @@ def _wire(parts: Parts, actions: ContextTab) -> None:
     unqueued: dict[str, Any] = {"concurrency_limit": None, **QUIET}
     parts["read"].click(actions.read, None, message, **unqueued)
     parts["describe"].click(actions.describe, None, message, **unqueued)
+    # Also when the camera is started: a session ends when it is left alone, the page doesn't.
+    gr.on(
+        [parts["fuller"].input, parts["fuller-again"].click],
+        actions.fuller,
+        parts["fuller"],
+        None,
+        trigger_mode="always_last",
+        **unqueued,
+    )
     parts["again"].click(actions.context, None, message, **unqueued)
     parts["find"].click(actions.seek, parts["thing"], message, **unqueued)
     parts["end"].click(actions.end_search, None, message, **unqueued)

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import cv2
 import gradio as gr
@@ -15,14 +15,17 @@ import numpy as np
 
 from components.maxsight_actions import MaxSightTab
 from components.maxsight_context_message import Message, eyes_message, read_message
+from components.maxsight_context_reword import Rewording
 from components.maxsight_context_sight import NO_PICTURE, Held
 from components.maxsight_message import as_json, said_message
-from components.maxsight_viewer import Viewer, picture_url
+from components.maxsight_viewer import ENGINE, Viewer, picture_url
 from engines.maxsight.classes import vocabulary
 from engines.maxsight.conditions import condition_of, enhance, simulate
+from engines.maxsight.context_wording import context_wording
 from engines.maxsight.context_worker import step_back
 from engines.maxsight.frames import Pixels
 from engines.maxsight.ocr import TextReader
+from engines.maxsight.pipeline import MaxSightPipeline
 from engines.maxsight.stage_a_runner import CHECKPOINT, read_inference
 from engines.maxsight.text_lines import TextLine
 from engines.runtime.errors import BusyError, EngineUnavailableError, InputError, ReleafError
@@ -38,7 +41,6 @@ MOST_WAITING = 6
 EYES_SIDE = 640
 
 BROKE_OFF = EngineUnavailableError("That broke off unexpectedly.", "Try again; the log says more.")
-TOO_LATE = BusyError("Reading took too long.", "Try again in a moment.")
 
 
 class Reader(Protocol):
@@ -58,7 +60,7 @@ class ContextTab:
 
     Args:
         tab: of the MaxSight tab.
-        reader: reads text on request; loaded with the first.
+        reader: reads text on request; None takes the engine's own, which is then in memory once.
         clock: seconds, rising.
     """
 
@@ -68,19 +70,23 @@ class ContextTab:
         reader: Reader | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._tab, self._reader, self._clock = tab, reader or TextReader(), clock
-        self._is_loaded = False
+        self._tab, self._reader, self._clock = tab, reader, clock
         # Off the lane, which frames need, and behind Stage A's threads: one text at a time.
         self._desk = ThreadPoolExecutor(1, "maxsight-text", step_back)
         self._lock, self._waiting = threading.Lock(), 0
+        self._rewording = Rewording(tab.context.pool, clock=clock)
         self.findable = findable(tab.context.settings)
 
     def read(self, request: gr.Request) -> str:
         """Read the text in the newest frame, thoroughly."""
 
         def job(viewer: Viewer) -> Message:
-            held = _in_view(viewer)
+            held, words = _newest(viewer), context_wording(viewer.preferences.language)
+            if held is None:
+                return _unread(viewer, words.no_picture())
             lines = self._lines(held.pixels)
+            if lines is None:
+                return _unread(viewer, words.too_late())
             viewer.surroundings.keep_read(held, lines)
             number = viewer.next_sentence()
             return read_message(lines, viewer.preferences, number=number, frame_id=held.frame_id)
@@ -96,6 +102,11 @@ class ContextTab:
             return {**said, "kind": "around"}
 
         return self._told(request, "around", job)
+
+    def fuller(self, request: gr.Request, is_wanted: bool | None) -> None:
+        """Describe in fuller sentences from now on, or no more."""
+        begin = self._rewording.begin if is_wanted else None
+        self._tab.viewer(request).surroundings.begin_rewording = begin
 
     def seek(self, request: gr.Request, class_id: str | None) -> str:
         """Begin to look for a class, and say where it is now."""
@@ -159,29 +170,30 @@ class ContextTab:
             return gr.skip()
         return self.take_picture(request, condition_id, severity, way)
 
-    def _lines(self, pixels: Pixels) -> tuple[TextLine, ...]:
-        """Read a frame when it is its turn."""
+    def _lines(self, pixels: Pixels) -> tuple[TextLine, ...] | None:
+        """Read a frame when it is its turn; None if that took too long."""
         with self._lock:
             if self._waiting >= MOST_WAITING:
                 raise BusyError("Many people have text read now.", "Try again in a moment.")
             self._waiting += 1
         until_s = self._clock() + READS_AT_MOST_S
         try:
-            lines = self._desk.submit(self._read, pixels, lambda: self._clock() > until_s).result()
+            return self._desk.submit(self._read, pixels, lambda: self._clock() > until_s).result()
         finally:
             with self._lock:
                 self._waiting -= 1
-        if lines is None:
-            raise TOO_LATE
-        return lines
 
     def _read(self, pixels: Pixels, is_late: Callable[[], bool]) -> tuple[TextLine, ...] | None:
         if is_late():
             return None
-        if not self._is_loaded:
-            self._reader.load()
-            self._is_loaded = True
-        return self._reader.read(pixels, is_late=is_late, is_thorough=True)
+        reader = self._reader
+        if reader is None:
+            engine = cast(MaxSightPipeline, self._tab.context.pool.get(ENGINE))
+            reader = engine.reader
+        if reader is None:
+            reader = self._reader = TextReader()
+        reader.load()
+        return reader.read(pixels, is_late=is_late, is_thorough=True)
 
     def _told(self, request: gr.Request, kind: str, job: Callable[[Viewer], Message]) -> str:
         """Do something for a person; what goes wrong becomes a message for the page."""
@@ -213,6 +225,12 @@ def findable(settings: Settings) -> tuple[str, ...]:
 def _problem(viewer: Viewer, kind: str, error: ReleafError) -> Message:
     said = said_message(viewer.next_sentence(), str(error), viewer.preferences, language="en")
     return {**said, "kind": kind, "error": str(error)}
+
+
+def _unread(viewer: Viewer, text: str) -> Message:
+    """Say in the person's language why nothing was read."""
+    said = said_message(viewer.next_sentence(), text, viewer.preferences)
+    return {**said, "kind": "read", "error": text}
 
 
 def _newest(viewer: Viewer) -> Held | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from components.maxsight_message import VOICES
 from engines.maxsight.classes import vocabulary
-from engines.maxsight.conditions import NOT_THE_EXPERIENCE, Condition
+from engines.maxsight.conditions import HOW_CHECKED, NOT_THE_EXPERIENCE, Condition
 from engines.maxsight.context_wording import ContextWording, context_wording
 from engines.maxsight.depth import Distance
 from engines.maxsight.find import Guidance
@@ -160,6 +160,7 @@ def eyes_message(
         "what": condition.help if is_help else condition.what,
         "assumes": "" if is_help else condition.assumes,
         "source": condition.help_source if is_help else condition.source,
+        "checked": HOW_CHECKED,
         "isHelp": is_help,
         "severity": round(severity, 2),
         "note": NOT_THE_EXPERIENCE,

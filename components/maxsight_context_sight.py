@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 from components.maxsight_context_message import context_message, guidance_message
 from engines.maxsight.classes import Language, vocabulary
 from engines.maxsight.context_wording import context_wording
-from engines.maxsight.describe import describe
+from engines.maxsight.describe import Description, describe
 from engines.maxsight.find import guide
 from engines.maxsight.frames import Pixels, to_rgb
 from engines.maxsight.preferences import Preferences
-from engines.maxsight.scene_graph import scene_graph
+from engines.maxsight.reword import Reword, reworded
+from engines.maxsight.scene_graph import SceneGraph, scene_graph
 from engines.maxsight.session import SceneReport
 from engines.maxsight.stage_b import OUTPUT, Context
 from engines.maxsight.text_lines import TextLine
@@ -31,6 +32,9 @@ SAID_EVERY_S, SAME_EVERY_S, NOT_IN_VIEW_EVERY_S = 4.0, 10.0, 10.0
 # The tracker may lose a thing for a moment; that is not said.
 LOST_AFTER_S = 1.0
 REMEMBERED_FRAMES = 300
+
+# The language model that comes with the app knows no other language well enough.
+REWORDED: Language = "en"
 
 NO_PICTURE = InputError("There is no picture yet.", "Start the camera, or choose a photo.")
 
@@ -81,11 +85,14 @@ class Surroundings:
         self._search: Search | None = None
         # The picture that "Look through other eyes" shows; it outlives the source it came from.
         self.eyes: Held | None = None
+        # Begins to word a description in fuller sentences; None where that is not wanted.
+        self.begin_rewording: Callable[[], Reword] | None = None
         self.restart()
 
     def restart(self) -> None:
         """Forget the frames of another source; the search goes on."""
         self._frame: Held | None = None
+        self._report: SceneReport | None = None
         self._times: deque[tuple[int, float]] = deque(maxlen=REMEMBERED_FRAMES)
         self._read: tuple[float, tuple[TextLine, ...]] | None = None
         search = self._search
@@ -117,6 +124,7 @@ class Surroundings:
         """Take a frame in that was looked at; one that could not be read is left out."""
         if report.tier1 is not None:
             self._frame = Held(to_rgb(frame), report.frame_id, report.captured_s)
+            self._report = report
             self._times.append((report.frame_id, report.captured_s))
 
     def more_of(self, report: SceneReport, preferences: Preferences) -> Message:
@@ -188,6 +196,9 @@ class Surroundings:
     ) -> Answer:
         """Answer "What is around me?" from what is known now, and from nothing else.
 
+        In fuller sentences, where they are wanted, this takes seconds. If something else is around
+        by then, the answer is what is around then, in the short sentences.
+
         Args:
             report: of the newest frame; None where there is none to speak of.
             preferences: language, directions, and what the person wants to be told of.
@@ -195,12 +206,36 @@ class Surroundings:
             now_s: on the clock of the frames.
             sounds: ids of what is heard now.
         """
+        answer, found = self._in_short(report, preferences, newest, now_s, sounds)
+        if found is None or self.begin_rewording is None or answer.language != REWORDED:
+            return answer
+        said, graph = found
+        fuller = reworded(said, graph, self.begin_rewording())
+        later = self._report
+        if later is not None and report is not None and later.frame_id != report.frame_id:
+            since, _ = self._in_short(later, preferences, later.context, later.captured_s, sounds)
+            if since != answer:
+                return since
+        return Answer(fuller.text, answer.language)
+
+    def _in_short(
+        self,
+        report: SceneReport | None,
+        preferences: Preferences,
+        newest: ContextResult | None,
+        now_s: float,
+        sounds: Sequence[str],
+    ) -> tuple[Answer, tuple[Description, SceneGraph] | None]:
+        """Answer in short sentences; return what the answer stands on, too, if it describes."""
         language = preferences.language
+        words = context_wording(language)
         is_old = report is not None and not 0 <= now_s - report.captured_s <= FRESH_S
         if report is not None and not is_old and report.problem is not None:
-            return Answer(report.problem, "en")
+            known = words.picture_problem(report.picture)
+            # A frame that can't be read brings words of its own.
+            return (Answer(known, language) if known else Answer(report.problem, "en")), None
         if report is None or is_old or report.tier1 is None:
-            return Answer(context_wording(language).no_picture(), language)
+            return Answer(words.no_picture(), language), None
         context = self._fresh(newest, now_s)
         size, lines = report.tier1.frame_size, () if context is None else context.lines
         if self._read is not None and 0 <= now_s - self._read[0] <= FRESH_S:
@@ -211,8 +246,8 @@ class Surroundings:
         else:
             believed = [track for track in report.tracks if track.is_confirmed]
             graph = scene_graph(_wanted(believed, preferences), lines, sounds, frame_size=size)
-        style = preferences.direction_style
-        return Answer(describe(graph, language, style=style).text, language)
+        said = describe(graph, language, style=preferences.direction_style)
+        return Answer(said.text, language), (said, graph)
 
     def _speak(
         self, search: Search, text: str, reasons: str, is_in_view: bool, now_s: float

@@ -8,15 +8,14 @@ from pathlib import Path
 from string import Formatter
 from typing import Literal, get_args
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
 from engines.maxsight.classes import Language
 from engines.maxsight.preferences import LANGUAGES
 from engines.maxsight.sound import Heard, Problem
 from engines.maxsight.sound_classes import SOUNDS_FILE
 from engines.maxsight.sound_events import Trend
-from engines.runtime.yaml_files import StrictLoader, in_words
+from engines.runtime.yaml_files import read_yaml
 
 SOUND_WORDING_FILE = SOUNDS_FILE.with_name("sound_wording.yaml")
 
@@ -90,13 +89,9 @@ def read_sound_wording(path: Path = SOUND_WORDING_FILE) -> dict[Language, SoundW
 
     Raises:
         ValueError: if the file does not fit; the message says where.
+        OSError: if it cannot be read.
     """
-    try:
-        return _File.model_validate(yaml.load(path.read_text("utf-8"), Loader=StrictLoader)).root
-    except ValidationError as error:
-        raise ValueError(f"{path.name}: {in_words(error)}") from error
-    except (yaml.YAMLError, OSError) as error:
-        raise ValueError(f"{path.name} can't be read: {error}") from error
+    return read_yaml(path, _File).root
 
 
 @cache

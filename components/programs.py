@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import importlib.util
+import inspect
+import json
+import os
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -106,9 +110,12 @@ japan_tokyo, netherlands, spain, uk_england, us_california or us_single_stream
 def program_options(app: gr.Blocks, context: AppContext) -> dict[str, Any]:
     """Open a page to programs, as the settings say.
 
-    The jobs become events without components. Where assistants use the app, the page's own
-    events, made for a person's eyes and files, are left out of their tools; clients can still
-    call them by name.
+    The jobs become events without components. Where assistants use the app, they get the jobs'
+    answers as JSON, and the page's own events, made for a person's eyes and files, are left out of
+    their tools; clients can still call all of them by name.
+
+    Who is asking is taken from the connection, unless the settings say that a proxy names the
+    clients: the server would else believe X-Forwarded-For from any program on this machine.
 
     Returns:
         Keyword arguments of `Blocks.launch`.
@@ -124,14 +131,37 @@ def program_options(app: gr.Blocks, context: AppContext) -> dict[str, Any]:
         for event in app.fns.values():
             if event.api_visibility == "public":
                 event.api_visibility = "undocumented"
+    if not settings.is_behind_proxy:
+        # Read by uvicorn when it starts; Gradio hands no such option on.
+        os.environ["FORWARDED_ALLOW_IPS"] = ""
     programs = Programs(jobs, settings.max_upload_mb)
+    visibility: Literal["public", "undocumented"] = "public"
+    if settings.is_mcp_served:
+        visibility = "undocumented"
     with app:
         for job in programs.all:
-            gr.api(job, api_name=job.__name__, concurrency_limit=None)
+            name = job.__name__
+            gr.api(job, api_name=name, api_visibility=visibility, concurrency_limit=None)
+            if settings.is_mcp_served:
+                gr.api(_as_json(job), api_name=f"{name}_json", concurrency_limit=None)
     options: dict[str, Any] = {"mcp_server": settings.is_mcp_served}
     if settings.is_api_served:
         options["app_kwargs"] = {"lifespan": beside(build_api(context.pool, jobs))}
     return options
+
+
+def _as_json(job: Callable[..., dict[str, Any]]) -> Callable[..., str]:
+    """Let a job answer with JSON text; Gradio would write a dict for assistants as Python does."""
+
+    @functools.wraps(job)
+    def written(*args: Any, **named: Any) -> str:
+        return json.dumps(job(*args, **named), ensure_ascii=False)
+
+    # What assistants are told of the job is read from these.
+    written.__annotations__ = {**job.__annotations__, "return": str}
+    signature = inspect.signature(job).replace(return_annotation=str)
+    written.__signature__ = signature  # type: ignore[attr-defined]
+    return written
 
 
 def _told(job: Callable[[], BaseModel]) -> dict[str, Any]:

@@ -13,7 +13,9 @@ import gradio as gr
 from gradio.components import Component
 from gradio.events import Dependency
 
+from components import present
 from components.context import AppContext
+from components.page_guard import GuardedBlocks
 from components.theme import bin_variables
 from engines.runtime.health import EngineStatus
 from engines.runtime.settings import REPO_ROOT
@@ -23,10 +25,20 @@ PURPOSE = "Show a thing or ask about it, and learn which bin it belongs in."
 DISCLAIMER = "A demonstration, not a certified sorting or mobility aid."
 WEB_DIR = REPO_ROOT / "assets" / "web"
 ICON_PATH = WEB_DIR / "icon.svg"
-SHEETS = ("app.css", "upcycle.css", "maxsight.css", "maxsight_context.css", "maxsight_sound.css")
+SHEETS = (
+    "app.css",
+    "upcycle.css",
+    "journey.css",
+    "maxsight.css",
+    "maxsight_context.css",
+    "maxsight_sound.css",
+    "present.css",
+    "about.css",
+)
 SCRIPTS = (
     "app.js",
     "upcycle.js",
+    "journey.js",
     "maxsight_draw.js",
     "maxsight_voice.js",
     "maxsight_view.js",
@@ -42,6 +54,7 @@ SCRIPTS = (
     "maxsight_sound_memory.js",
     "maxsight_sound_view.js",
     "maxsight_sound.js",
+    "present.js",
 )
 
 FOOTER_BUSY_S = 3.0
@@ -73,6 +86,7 @@ TABS = (
     TabSpec("Upcycle", "upcycle", "components.upcycle_tab"),
     TabSpec("MaxSight", "maxsight", "components.maxsight_tab"),
     TabSpec("System", "system", "components.system_tab"),
+    TabSpec("About", "about", "components.about_tab"),
 )
 
 ENGINE_LABELS = {
@@ -94,7 +108,9 @@ _LEAF = (
 
 def build_app(context: AppContext) -> gr.Blocks:
     """Build the page with the tabs whose modules are there."""
-    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as app:
+    with GuardedBlocks(
+        context.settings, title=TITLE, analytics_enabled=False, fill_width=True
+    ) as app:
         plain_html(_header_html(), elem_id="site-header")
         plain_html(_live_regions_html(), elem_id="live-regions")
         with gr.Column(elem_id="main"):
@@ -250,7 +266,9 @@ def _header_html() -> str:
         f'<header class="site-header"><div class="brand">{_LEAF}<div>'
         f'<h1 class="brand-name">{escape(TITLE)}</h1>'
         f'<p class="brand-purpose">{escape(PURPOSE)}</p></div></div>'
-        f'<div class="appearance" role="group" aria-label="Appearance">{buttons}</div></header>'
+        f'<div class="site-tools">{present.button_html()}'
+        f'<div class="appearance" role="group" aria-label="Appearance">{buttons}</div></div>'
+        f"</header>{present.bar_html()}"
     )
 
 

@@ -12,16 +12,20 @@ from typing import Any
 import gradio as gr
 from gradio.context import Context
 
-from components.card_view import card_html
+from components.card_view import brief_html, card_html
 from components.context import AppContext
 from components.shell import STATE_WORDS, announce, engine_label, plain_html, spoken_text
 from engines.runtime.device import memory_report
 from engines.runtime.errors import ReleafError, WeightsCorruptError
 from engines.runtime.health import EngineStatus
 from engines.runtime.settings import ENV_PREFIX, Settings
-from engines.runtime.weights import load_card, packaged_weights_report
+from engines.runtime.weights import Card, load_card, packaged_weights_report
 
 REFRESH_S = 5.0
+# The tab gets the focus with the page, so that its name is read and the keyboard goes on there.
+_OPEN_ABOUT = (
+    "() => { const tab = document.getElementById('tab-about-button'); tab.focus(); tab.click(); }"
+)
 _PACKAGES = ("torch", "torchvision", "timm", "gradio")
 
 
@@ -34,10 +38,12 @@ def build(context: AppContext) -> gr.Timer:
     engines = plain_html(engines_html(context.pool.health()), elem_id="system-engines")
     retries = [_retry_button(status) for status in context.pool.health()]
     machine = plain_html(machine_html(context), elem_id="system-machine")
-    models = plain_html(models_html(context.settings), elem_id="system-models")
+    models = plain_html(models_in_brief_html(context.settings), elem_id="system-models")
+    cards = gr.Button("Read the whole cards", size="sm", scale=0, elem_id="system-cards")
+    cards.click(None, js=_OPEN_ABOUT, api_visibility="private")
     plain_html(settings_html(context.settings), elem_id="system-settings")
 
-    # Cards and weights change rarely and may be open in the reader's hands: only on request.
+    # Checkpoints change rarely: they are looked for with the page, and on request.
     often = [engines, *retries, machine]
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
@@ -47,7 +53,7 @@ def build(context: AppContext) -> gr.Timer:
         return engines_html(statuses), *buttons, machine_html(context)
 
     def everything() -> tuple[Any, ...]:
-        return *current(), models_html(context.settings), "Refreshed."
+        return *current(), models_in_brief_html(context.settings), "Refreshed."
 
     timer = gr.Timer(REFRESH_S, active=False)
     timer.tick(current, outputs=often, queue=False, **quiet)
@@ -56,7 +62,7 @@ def build(context: AppContext) -> gr.Timer:
         Context.block.select(current, outputs=often, queue=False, **quiet)
     if Context.root_block is not None:
         Context.root_block.load(
-            lambda: (*current(), models_html(context.settings)),
+            lambda: (*current(), models_in_brief_html(context.settings)),
             outputs=[*often, models],
             queue=False,
             **quiet,
@@ -103,10 +109,16 @@ def models_html(settings: Settings) -> str:
         + "</li>"
         for status in packaged_weights_report(settings)
     )
-    return _section("Trained models", _cards_html(settings.checkpoints_dir)) + _section(
+    return _section("Trained models", _cards_html(settings.checkpoints_dir, card_html)) + _section(
         "Pretrained weights",
-        f"<p>Needed for training. The trained models above run without them.</p><ul>{weights}</ul>",
+        "<p>What training starts from, and what the chat and Upcycle read texts with.</p>"
+        f"<ul>{weights}</ul>",
     )
+
+
+def models_in_brief_html(settings: Settings) -> str:
+    """Write the trained models with what each does; the About tab has their whole cards."""
+    return _section("Trained models", _cards_html(settings.checkpoints_dir, brief_html))
 
 
 def settings_html(settings: Settings) -> str:
@@ -147,24 +159,24 @@ def _engine_html(status: EngineStatus) -> str:
     )
 
 
-def _cards_html(folder: Path) -> str:
+def _cards_html(folder: Path, write: Callable[[Card], str]) -> str:
     folders = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
     if not folders:
         return (
             "<p>There is no trained model in the checkpoints folder. Restore it with git, or train "
             "one with: make train</p>"
         )
-    return "".join(_card_or_reason(path) for path in folders)
+    return "".join(_card_or_reason(path, write) for path in folders)
 
 
-def _card_or_reason(folder: Path) -> str:
+def _card_or_reason(folder: Path, write: Callable[[Card], str]) -> str:
     try:
         card = load_card(folder)
     except WeightsCorruptError as error:
         return f'<p class="problem">{escape(str(error))}</p>'
     if card is None:
         return f'<p class="problem">The model in {escape(folder.name)} has no card.</p>'
-    return card_html(card)
+    return write(card)
 
 
 def _retry_button(status: EngineStatus) -> gr.Button:

@@ -9,12 +9,14 @@ from gradio.context import Context
 from gradio.events import Dependency
 
 from components.context import AppContext
+from components.journey_offer import add_strip
 from components.shell import announce, plain_html, spoken_text
 from components.upcycle_actions import UpcycleTab
 from components.upcycle_compare import NOTHING_YET
 from components.upcycle_form import ANY, DIFFICULTIES, PLACES, TIMES, Choices, choices_of
-from components.upcycle_show import FORM, OUTPUTS, SIDES
+from components.upcycle_show import FORM, OUTPUTS, SIDES, Updates
 from components.upcycle_view import EMPTY, problem_html
+from components.upcycle_visit import Visit
 from engines.runtime.errors import ReleafError
 from engines.upcycle.knowledge import read_knowledge
 
@@ -44,6 +46,7 @@ def build(context: AppContext) -> None:
     save = gr.Button("Save", visible="hidden", elem_id="upcycle-save")
     download = gr.DownloadButton(visible="hidden", elem_id="upcycle-download")
     with gr.Column(elem_id="upcycle"):
+        add_strip("upcycle")
         _thing_box(parts, choices)
         _filter_box(parts, choices)
         parts["taken"] = _html("", "upcycle-taken", visible=False)
@@ -82,11 +85,23 @@ def build(context: AppContext) -> None:
         "show_progress": "minimal",
         "show_progress_on": parts["results"],
     }
-    settle(
-        parts["name"].submit(tab.find, [parts["name"], visit, *form], api_name="upcycle", **acting)
-    )
+    name, pick = parts["name"], parts["pick"]
+
+    def find(text: str, current: Visit | None, *given: Any) -> Updates:
+        """Find projects for what was typed, and let a thing be picked meanwhile."""
+        return _leaving("pick", tab.find(text, current, *given))
+
+    def find_picked(item: str | None, current: Visit | None, *given: Any) -> Updates:
+        """Find projects for what was picked, and let another be typed meanwhile."""
+        return _leaving("name", tab.pick(item, current, *given))
+
+    # The other field is emptied at once: with the answer, what was typed meanwhile would be lost.
+    # These come before the calls, since the page waits until a call is taken before its next event.
+    name.submit(None, None, pick, js="() => null", **QUIET)
+    pick.input(None, None, name, js="() => ''", **QUIET)
+    settle(name.submit(find, [name, visit, *form], api_name="upcycle", **acting))
     acting |= {"api_visibility": "private"}
-    settle(parts["pick"].input(tab.pick, [parts["pick"], visit, *form], **acting))
+    settle(pick.input(find_picked, [pick, visit, *form], **acting))
     settle(gr.on([part.input for part in form], tab.refine, [visit, *form], **acting))
     made_of = [parts["materials"], parts["forms"]]
     settle(correct.click(tab.correct, [*made_of, visit, *form], **acting))
@@ -113,6 +128,11 @@ def build(context: AppContext) -> None:
         **QUIET,
     )
     settle(by_link)
+
+
+def _leaving(part: str, updates: Updates) -> Updates:
+    """Take one part of the page out of the updates of `OUTPUTS`."""
+    return tuple(gr.skip() if name == part else one for name, one in zip(OUTPUTS, updates))
 
 
 def _page() -> gr.Blocks:

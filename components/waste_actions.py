@@ -14,6 +14,7 @@ import pandas as pd
 from PIL import Image
 
 from components.context import AppContext
+from components.journey_thing import NOTHING, Thing
 from components.overlays import blend_heat
 from components.waste_card import (
     EMPTY,
@@ -22,6 +23,7 @@ from components.waste_card import (
     not_waste_card,
     percent,
     problem_card,
+    remembered_card,
     spoken,
 )
 from engines.runtime.errors import ReleafError
@@ -117,10 +119,20 @@ class WasteTab:
             spoken(found, rule),
         )
 
-    def card(self, shown: Shown | None, place_id: str) -> str:
-        """Draw the card for what is shown, in a place."""
+    def kept(self, shown: Shown | None) -> dict[str, str]:
+        """Say what the visitor's browser is to keep of what is shown."""
+        if shown is None or not (shown.found.is_waste or shown.chosen):
+            return NOTHING
+        return Thing(*self.subject(shown)).kept
+
+    def card(self, shown: Shown | None, place_id: str, kept: object = None) -> str:
+        """Draw the card for what is shown, in a place; else for what the browser has kept."""
         if shown is None:
-            return EMPTY
+            thing = Thing.from_kept(kept)
+            if thing is None:
+                return EMPTY
+            place = self.rules.places[self.place_or_default(place_id)]
+            return remembered_card(thing, place.rule_for(thing.item, thing.material))
         if not shown.found.is_waste and shown.chosen is None:
             return not_waste_card(shown.found)
         _, material = self.subject(shown)
@@ -130,7 +142,7 @@ class WasteTab:
 
     def choose(self, item: str | None, shown: Shown | None, place_id: str) -> tuple[Any, ...]:
         """Show the rule of the candidate that a person picked."""
-        if shown is None or item is None:
+        if shown is None or item not in ITEM_BY_ID:
             return gr.skip(), shown, gr.skip()
         shown = replace(shown, chosen=item)
         rule = self.rule(shown, place_id)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 
 from components.icons import icon
+from components.journey_offer import offers_html
+from components.journey_thing import Thing
 from components.theme import BIN_STYLES
 from engines.waste.engine import Candidate, Classification
 from engines.waste.rules import Rule
@@ -33,7 +35,7 @@ def sureness(confidence: float) -> str:
 def answer_card(
     found: Classification, rule: Rule, *, chosen: str | None = None, material: str | None = None
 ) -> str:
-    """Draw item, material, bin, sureness, what to do first and the rule of the place.
+    """Draw item, material, bin, sureness, what to do first, the rule of the place, what is next.
 
     Args:
         found: what the engine said.
@@ -41,8 +43,31 @@ def answer_card(
         chosen: the item a person picked instead, if they did.
         material: the material that goes with it.
     """
-    item = ITEM_BY_ID[chosen or found.item.id]
-    made_of = material or found.material.id
+    thing = Thing(chosen or found.item.id, material or found.material.id)
+    return thing_card(
+        thing,
+        rule,
+        headline=headline_html(found, chosen),
+        offers=_offers(thing, rule),
+        numbers=_bars(found) if chosen is None else "",
+    )
+
+
+def remembered_card(thing: Thing, rule: Rule) -> str:
+    """Draw the thing that the browser remembers from before, and what is next."""
+    headline = '<p class="answer-sure is-chosen">You showed this before.</p>'
+    return thing_card(thing, rule, headline=headline, offers=_offers(thing, rule))
+
+
+def thing_card(
+    thing: Thing, rule: Rule, *, headline: str, offers: str = "", numbers: str = ""
+) -> str:
+    """Draw item, material, bin, what to do first and the rule of the place.
+
+    Args:
+        headline: HTML above it, as `headline_html` writes it.
+        offers: HTML of what can be done next; numbers: HTML of how sure the engine is.
+    """
     steps = "".join(f"<li>{escape(step)}</li>" for step in rule.prepare)
     note = f'<p class="answer-note">{escape(rule.note)}</p>' if rule.note else ""
     cases = "".join(
@@ -56,32 +81,25 @@ def answer_card(
     )
     return (
         f'<section class="answer" aria-label="Answer" style="--bin:{escape(rule.bin_color)}">'
-        f"{_headline(found, chosen)}"
+        f"{headline}"
         '<div class="answer-what">'
-        f'<span class="answer-icon">{icon(item.id, size_px=40)}</span>'
-        f'<div><h2>{escape(item.name)}</h2><p class="answer-material">'
-        f"{escape(MATERIAL_NAMES[made_of])}</p></div></div>"
+        f'<span class="answer-icon">{icon(thing.item, size_px=40)}</span>'
+        f'<div><h2>{escape(thing.name)}</h2><p class="answer-material">'
+        f"{escape(thing.material_name)}</p></div></div>"
         '<div class="answer-bin">'
         f'<span class="answer-swatch" aria-hidden="true">{icon(rule.bin_icon, size_px=30)}</span>'
         f'<div><p class="answer-label">Goes into</p><p class="answer-bin-name">'
         f'{escape(rule.bin_name)}</p><p class="answer-colour">Colour: '
         f"{escape(rule.bin_color_name)}</p></div>{_kind(rule)}</div>"
-        f"<h3>First</h3><ol class='answer-steps'>{steps}</ol>{note}{careful}"
-        f"{_upcycle(item.id, made_of, rule)}"
+        f"<h3>First</h3><ol class='answer-steps'>{steps}</ol>{note}{careful}{offers}"
         f'<p class="answer-source">{escape(rule.place_name)}: {escape(rule.authority)}. '
         f"{escape(rule.last_word)}</p>"
-        f"{_bars(found) if chosen is None else ''}</section>"
+        f"{numbers}</section>"
     )
 
 
-def _upcycle(item: str, material: str, rule: Rule) -> str:
-    """Offer to take the thing over to the Upcycle tab, unless it is dangerous."""
-    if rule.bin_kind == "hazardous":
-        return ""
-    return (
-        f'<p><button type="button" class="action" data-go="take:{escape(item)}/{escape(material)}">'
-        "What can I make of it?</button></p>"
-    )
+def _offers(thing: Thing, rule: Rule) -> str:
+    return offers_html(thing, is_hazardous=rule.bin_kind == "hazardous")
 
 
 def _kind(rule: Rule) -> str:
@@ -97,7 +115,8 @@ def _kind(rule: Rule) -> str:
     )
 
 
-def _headline(found: Classification, chosen: str | None) -> str:
+def headline_html(found: Classification, chosen: str | None) -> str:
+    """Say how sure the engine is, or that a person chose."""
     if chosen is not None:
         return '<p class="answer-sure is-chosen">You chose this.</p>'
     share = percent(found.item.confidence)

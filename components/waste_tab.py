@@ -10,6 +10,9 @@ from gradio.events import Dependency
 from gradio.helpers import Examples
 
 from components.context import AppContext
+from components.journey_actions import JourneyPage
+from components.journey_page import add_page
+from components.journey_thing import NOTHING, make_memory
 from components.photo_input import PhotoInput
 from components.shell import announce, spoken_text
 from components.waste_actions import BATCH_COLUMNS, WasteTab
@@ -17,6 +20,8 @@ from components.waste_card import EMPTY
 from engines.waste.taxonomy import ITEM_BY_ID, ITEMS
 
 PLACE_KEY = "releaf.place"
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+FORGOTTEN = "The thing and the place are forgotten."
 ITEM_CHOICES = [(ITEM_BY_ID[item].name, item) for item in ITEMS]
 
 
@@ -29,8 +34,9 @@ def build(context: AppContext) -> None:
         return
     shown = gr.State(None, time_to_live=3600)
     remembered = gr.BrowserState(None, storage_key=PLACE_KEY, secret=PLACE_KEY)
+    memory = make_memory()
     said = spoken_text()
-    with gr.Row(equal_height=False):
+    with gr.Column(elem_id="waste-desk") as desk, gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300):
             photo = PhotoInput(
                 label="Photo of one thing",
@@ -65,44 +71,56 @@ def build(context: AppContext) -> None:
                 buttons=["fullscreen"],
                 alt_text="The photo, bright where the model looked",
             )
-            box, status = _correction_box(context, tab, shown)
-    examples = _examples(context, photo)
-    _many_box(tab, place)
+            box, status, corrected = _correction_box(context, tab, shown)
+    with desk:
+        examples = _examples(context, photo)
+        _many_box(tab, place)
+    page = add_page(context, tab.rules, desk=desk, shown=shown, place=place)
+    # Pressed by the page's script, for the buttons on the cards and on the other tabs.
+    forget = gr.Button("Forget", visible="hidden", elem_id="journey-forget")
 
-    def draw_heat(event: Dependency) -> None:
-        event.then(tab.heat, [is_heat_shown, shown], heat, api_visibility="private")
+    def settle(done: Dependency) -> None:
+        """Say the answer, show where the model looked, and let the browser keep the thing."""
+        announced = announce(done, said)
+        announced.then(tab.heat, [is_heat_shown, shown], heat, api_visibility="private")
+        announced.success(tab.kept, shown, memory, queue=False, **QUIET)
 
+    outputs = [photo, card, shown, candidates, heat, box, status, said]
     answering: dict[str, Any] = {
         "fn": tab.classify,
         "inputs": [photo, place],
-        "outputs": [photo, card, shown, candidates, heat, box, status, said],
+        "outputs": outputs,
         "show_progress": "hidden",
     }
     # "input" comes for an upload, a paste, a snapshot and a cleared photo alike.
     answered = photo.input(**answering, api_name="classify", trigger_mode="always_last")
-    draw_heat(announce(answered, said))
+    settle(answered)
     if examples is not None:
-        from_example = examples.load_input_event.then(**answering, api_visibility="private")
-        draw_heat(announce(from_example, said))
-    picked = candidates.input(
-        tab.choose,
-        [candidates, shown, place],
-        [card, shown, said],
-        api_visibility="private",
-        show_progress="hidden",
-    )
-    draw_heat(announce(picked, said))
+        settle(examples.load_input_event.then(**answering, api_visibility="private"))
+    for chosen in (candidates, corrected):
+        settle(chosen.input(tab.choose, [chosen, shown, place], [card, shown, said], **QUIET))
     place.change(
-        lambda visible, place_id: (tab.card(visible, place_id), place_id),
-        [shown, place],
+        lambda visible, place_id, kept: (tab.card(visible, place_id, kept), place_id),
+        [shown, place, memory],
         [card, remembered],
-        api_visibility="private",
-        show_progress="hidden",
+        **QUIET,
     )
     is_heat_shown.input(tab.heat, [is_heat_shown, shown], heat, api_visibility="private")
-    _page().load(
-        tab.place_or_default, remembered, place, api_visibility="private", show_progress="hidden"
-    )
+
+    def restore(place_id: str | None, kept: object) -> tuple[str, str]:
+        """Show the place and the thing that the visitor's browser has kept."""
+        known = tab.place_or_default(place_id)
+        return known, tab.card(None, known, kept)
+
+    def forget_all() -> tuple[Any, ...]:
+        """Forget the thing and the place: on the page, and in the visitor's browser."""
+        _, *emptied, _ = tab.classify(None, "")
+        nowhere = tab.place_or_default(None)
+        return (None, *emptied, FORGOTTEN, NOTHING, nowhere, *JourneyPage.emptied())
+
+    _page().load(restore, [remembered, memory], [place, card], **QUIET)
+    forgotten = forget.click(forget_all, None, [*outputs, memory, place, *page], **QUIET)
+    announce(forgotten, said)
 
 
 def _page() -> gr.Blocks:
@@ -129,17 +147,16 @@ def _examples(context: AppContext, photo: gr.Image) -> Examples | None:
 
 def _correction_box(
     context: AppContext, tab: WasteTab, shown: gr.State
-) -> tuple[gr.Accordion, gr.Markdown]:
-    """Lay out "this is wrong, it is ..."."""
+) -> tuple[gr.Accordion, gr.Markdown, gr.Dropdown]:
+    """Lay out "this is wrong, it is ..."; returns its box, its answer, and what it is."""
     is_on = context.settings.is_feedback_saved
     with gr.Accordion("This is wrong", open=False, visible=False, elem_id="waste-wrong") as box:
         if not is_on:
-            gr.Markdown("Corrections are not kept on this public page.")
+            gr.Markdown("Pick what it is. Corrections are not kept on this public page.")
         said = gr.Dropdown(
             [*ITEM_CHOICES, ("Something else, not waste", "not_waste")],
             value=None,
             label="It is",
-            visible=is_on,
             elem_id="waste-said",
         )
         keep = gr.Checkbox(
@@ -160,7 +177,7 @@ def _correction_box(
     if is_on and not context.settings.is_public_space:
         announced.then(tab.feedback_file, None, download, api_visibility="private")
         _page().load(tab.feedback_file, None, download, api_visibility="private")
-    return box, status
+    return box, status, said
 
 
 def _many_box(tab: WasteTab, place: gr.Dropdown) -> None:

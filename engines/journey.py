@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from engines.journey_question import disposal_question
+from engines.journey_report import (
+    STEPS,
+    JourneyReport,
+    JourneyStep,
+    Outcome,
+    StepName,
+    Subject,
+)
 from engines.rag.answers import Answer, Mode
 from engines.rag.chat import Chat
 from engines.rag.session import ChatSession
 from engines.runtime.errors import EngineUnavailableError, InputError, ReleafError
 from engines.runtime.pool import EnginePool
 from engines.waste.images import open_picture
-from engines.waste.rules import Place, Rule, RuleBook, load_places
-from engines.waste.taxonomy import ITEM_BY_ID, ITEMS, MATERIAL_NAMES, MATERIALS
+from engines.waste.rules import Place, RuleBook, load_places
+from engines.waste.taxonomy import ITEM_BY_ID, ITEMS
 
 if TYPE_CHECKING:
     from engines.upcycle.engine import UpcycleEngine
@@ -26,93 +35,32 @@ if TYPE_CHECKING:
     from engines.upcycle.results import Recommendations
     from engines.waste.engine import Classification
 
+__all__ = [
+    "NO_PLACE",
+    "STEPS",
+    "Journey",
+    "JourneyReport",
+    "JourneyStep",
+    "Outcome",
+    "StepName",
+    "Subject",
+    "disposal_question",
+]
+
 log = logging.getLogger(__name__)
 
-StepName = Literal["classify", "ask", "recommend"]
-Outcome = Literal["done", "failed", "skipped"]
+Photo = Path | bytes | Image.Image
+Job = Callable[[JourneyReport], JourneyReport]
 
-STEPS: tuple[StepName, ...] = ("classify", "ask", "recommend")
 # The place whose rules hold where no other was chosen; a question doesn't name it.
 NO_PLACE = "generic"
-# Things that are spoken of without "a": there is more of them, or no single one.
-_WITHOUT_ARTICLE = frozenset(
-    ["paper", "food_waste", "small_electronics", "clothing", "shoes", "wood"]
-)
 
+NO_PHOTO = ReleafError("There is no photo.", "Show one if the item may be wrong.")
 NO_SUBJECT = ReleafError("It is not known what the photo shows.", "Say which item it is.")
 NOT_WASTE = ReleafError(
     "The photo doesn't look like something to throw away.",
     "If it is, say which item it is; else take another photo.",
 )
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What the journey is about: an item and a material of the waste taxonomy, by their ids.
-
-    Attributes:
-        is_chosen: whether a person said so; else the photo did.
-    """
-
-    item: str
-    material: str
-    is_chosen: bool
-
-
-@dataclass(frozen=True)
-class JourneyStep:
-    """One step on the timeline.
-
-    Attributes:
-        started_ms: from the start of the journey to the start of this step.
-        latency_ms: what the step took, with its waiting for other people's jobs.
-        outcome: "skipped" where a step before left nothing to do.
-        what, do: what is wrong and what to do about it; empty where it is done.
-    """
-
-    name: StepName
-    started_ms: float
-    latency_ms: float
-    outcome: Outcome
-    what: str = ""
-    do: str = ""
-
-
-@dataclass(frozen=True)
-class JourneyReport:
-    """What is known so far of one photo; the parts of steps that failed stay None.
-
-    Attributes:
-        place_id, place_name: the place whose rules hold.
-        subject: what is asked about; None if the photo doesn't tell and nobody said it.
-        rule: the bin and the preparation there.
-        question: as the chat was asked; "" before that.
-        steps: those that ended, in order.
-        latency_ms: from the start of the journey to the end of its newest step.
-    """
-
-    place_id: str
-    place_name: str
-    classification: Classification | None = None
-    subject: Subject | None = None
-    rule: Rule | None = None
-    question: str = ""
-    answer: Answer | None = None
-    recommendations: Recommendations | None = None
-    steps: tuple[JourneyStep, ...] = ()
-    latency_ms: float = 0.0
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether no step is left."""
-        return len(self.steps) == len(STEPS)
-
-    @property
-    def problems(self) -> tuple[JourneyStep, ...]:
-        """The steps that failed."""
-        return tuple(step for step in self.steps if step.outcome == "failed")
 
 
 class Journey:
@@ -148,24 +96,28 @@ class Journey:
 
     def run(
         self,
-        photo: Path | bytes | Image.Image,
+        photo: Photo | None,
         *,
         place: str = NO_PLACE,
         item: str | None = None,
+        material: str | None = None,
         mode: Mode = "quoted",
         session: ChatSession | None = None,
         k: int = 5,
     ) -> JourneyReport:
         """Take all steps and return the whole report. Arguments and errors as of `steps`."""
-        *_, report = self.steps(photo, place=place, item=item, mode=mode, session=session, k=k)
+        *_, report = self.steps(
+            photo, place=place, item=item, material=material, mode=mode, session=session, k=k
+        )
         return report
 
     def steps(
         self,
-        photo: Path | bytes | Image.Image,
+        photo: Photo | None,
         *,
         place: str = NO_PLACE,
         item: str | None = None,
+        material: str | None = None,
         mode: Mode = "quoted",
         session: ChatSession | None = None,
         k: int = 5,
@@ -176,89 +128,88 @@ class Journey:
         `item`, even a photo that can't be read leads to an answer and to projects.
 
         Args:
-            photo: a file, encoded bytes, or an open picture.
+            photo: a file, encoded bytes, or an open picture; None where only the item is known.
             place: id of a file of rules.
             item: an item of the taxonomy that a person says it is; else the photo decides.
+            material: what the person says that the item is made of; else the photo decides, or
+                what the item is made of most often.
             mode: "quoted" shows the documents' sentences, "written" lets the language model write.
             session: the person's chat, which remembers the question; None asks apart from it.
             k: how many projects.
 
         Raises:
-            InputError: if the place or the item is not known, or k is below 1.
+            InputError: if the place, the item or its material is not known, if there is neither a
+                photo nor an item, or if k is below 1.
         """
-        self._check(place, item, k)
-        return self._walk(photo, place, item, mode, session or ChatSession(), k)
+        self.place(place)
+        _check(photo, item, material, k)
+        # A material without an item is no person's word on anything.
+        said = None if item is None else Subject(item, material or "", is_chosen=True)
+        jobs: dict[StepName, Job] = {
+            "classify": lambda so_far: self._classified(so_far, photo, said),
+            "ask": lambda so_far: self._asked(so_far, session or ChatSession(), mode),
+            "recommend": lambda so_far: self._recommended(so_far, k),
+        }
+        return self._walk(place, said, has_photo=photo is not None, jobs=jobs)
 
     def _walk(
-        self,
-        photo: Path | bytes | Image.Image,
-        place: str,
-        item: str | None,
-        mode: Mode,
-        session: ChatSession,
-        k: int,
+        self, place: str, said: Subject | None, *, has_photo: bool, jobs: dict[StepName, Job]
     ) -> Iterator[JourneyReport]:
         started_s = self._clock()
-        name = self._places[place].name
-
-        found, step = self._timed("classify", started_s, lambda: self._classify(photo))
-        report = _with(JourneyReport(place, name, classification=found), step)
-        subject = _subject(found, item)
-        if subject is not None:
-            rule = self._places[place].rule_for(subject.item, subject.material)
-            report = replace(report, subject=subject, rule=rule)
-        yield report
-
-        if subject is None:
-            reason = NO_SUBJECT if found is None else NOT_WASTE
-            for skipped in STEPS[1:]:
+        report = JourneyReport(place, self._places[place].name)
+        report = self._about(report, _subject(None, said))
+        for name in STEPS:
+            reason = _why_skipped(name, report, has_photo=has_photo)
+            if reason is None:
+                report = self._timed(name, started_s, report, jobs[name])
+            else:
                 at_ms = self._since_ms(started_s)
-                step = JourneyStep(skipped, at_ms, 0.0, "skipped", reason.what, reason.do)
+                step = JourneyStep(name, at_ms, 0.0, "skipped", reason.what, reason.do)
                 report = _with(report, step)
-                yield report
-            return
+            yield report
 
-        question = disposal_question(
-            subject.item, subject.material, None if place == NO_PLACE else name
+    def _about(self, report: JourneyReport, subject: Subject | None) -> JourneyReport:
+        """Settle what the journey is about, and with it the rule and the question."""
+        if subject is None:
+            return report
+        place, name = self._places[report.place_id], report.place_name
+        item, material = subject.item, subject.material
+        where = None if report.place_id == NO_PLACE else name
+        return replace(
+            report,
+            subject=subject,
+            rule=place.rule_for(item, material),
+            question=disposal_question(item, material, where),
         )
-        answer, step = self._timed(
-            "ask", started_s, lambda: self._ask(question, session, place, mode)
-        )
-        report = _with(replace(report, question=question, answer=answer), step)
-        yield report
 
-        projects, step = self._timed("recommend", started_s, lambda: self._recommend(subject, k))
-        yield _with(replace(report, recommendations=projects), step)
-
-    def _check(self, place: str, item: str | None, k: int) -> None:
-        self.place(place)
-        if item is not None and item not in ITEM_BY_ID:
-            raise InputError(f"There is no item '{item}'.", f"Choose one of: {', '.join(ITEMS)}.")
-        if k < 1:
-            raise InputError("At least one project must be asked for.", "Set k to 1 or more.")
-
-    def _classify(self, photo: Path | bytes | Image.Image) -> Classification:
+    def _classified(
+        self, report: JourneyReport, photo: Photo | None, said: Subject | None
+    ) -> JourneyReport:
+        assert photo is not None
         picture = open_picture(photo, max_pixels=self._pool.settings.max_image_pixels)
         self._expect("waste")
         found: Classification = self._pool.run("waste", lambda engine: engine.classify(picture))
-        return found
+        return self._about(replace(report, classification=found), _subject(found, said))
 
-    def _ask(self, question: str, session: ChatSession, place: str, mode: Mode) -> Answer:
+    def _asked(self, report: JourneyReport, session: ChatSession, mode: Mode) -> JourneyReport:
         self._expect("rag")
         answer: Answer | None = None
-        for delta in self._chat.answer(question, session, region=place, mode=mode):
+        for delta in self._chat.answer(report.question, session, region=report.place_id, mode=mode):
             answer = delta.answer
         if answer is None:
             raise EngineUnavailableError("The answer broke off.", "Please ask again.")
-        return answer
+        return replace(report, answer=answer)
 
-    def _recommend(self, subject: Subject, k: int) -> Recommendations:
+    def _recommended(self, report: JourneyReport, k: int) -> JourneyReport:
+        subject = report.subject
+        assert subject is not None
+
         def job(engine: UpcycleEngine) -> Recommendations:
             return engine.recommend(_made_of(engine.link(subject.item), subject.material), k=k)
 
         self._expect("upcycle")
         found: Recommendations = self._pool.run("upcycle", job)
-        return found
+        return replace(report, recommendations=found)
 
     def _expect(self, engine: str) -> None:
         if engine not in self._pool.names:
@@ -267,14 +218,13 @@ class Journey:
             )
 
     def _timed(
-        self, name: StepName, started_s: float, job: Callable[[], T]
-    ) -> tuple[T | None, JourneyStep]:
+        self, name: StepName, started_s: float, report: JourneyReport, job: Job
+    ) -> JourneyReport:
         """Run a step; what it raises is put into words, so that the others go on."""
         began_ms = self._since_ms(started_s)
-        result: T | None = None
         problem: ReleafError | None = None
         try:
-            result = job()
+            report = job(report)
         except ReleafError as error:
             problem = error
         except Exception:
@@ -284,47 +234,40 @@ class Journey:
             )
         took_ms = self._since_ms(started_s) - began_ms
         if problem is None:
-            return result, JourneyStep(name, began_ms, took_ms, "done")
-        return None, JourneyStep(name, began_ms, took_ms, "failed", problem.what, problem.do)
+            return _with(report, JourneyStep(name, began_ms, took_ms, "done"))
+        step = JourneyStep(name, began_ms, took_ms, "failed", problem.what, problem.do)
+        return _with(report, step)
 
     def _since_ms(self, started_s: float) -> float:
         return max(0.0, (self._clock() - started_s) * 1000.0)
 
 
-def disposal_question(item: str, material: str, place_name: str | None) -> str:
-    """Ask the chat how to dispose of an item of a material, in a place if one is named.
-
-    Example:
-        >>> disposal_question("plastic_bottle", "PET", "Germany")
-        'How do I dispose of a plastic bottle made of PET plastic in Germany?'
-
-    Raises:
-        InputError: if the item or the material is not in the taxonomy.
-    """
-    if item not in ITEM_BY_ID or material not in MATERIALS:
-        raise InputError(f"'{item}' of '{material}' is unknown.", "Take both from the taxonomy.")
-    thing = ITEM_BY_ID[item].name.lower()
-    if item not in _WITHOUT_ARTICLE:
-        thing = f"{'an' if thing[0] in 'aeiou' else 'a'} {thing}"
-    # "Made of wood" says nothing new of wood, and no phone is "made of electronics".
-    if len(ITEM_BY_ID[item].materials) > 1:
-        thing += f" made of {_material_words(material)}"
-    where = "" if place_name is None else f" in {place_name}"
-    return f"How do I dispose of {thing}{where}?"
+def _check(photo: Photo | None, item: str | None, material: str | None, k: int) -> None:
+    if photo is None and item is None:
+        raise InputError("There is neither a photo nor an item.", "Give one of them.")
+    if item is not None and item not in ITEM_BY_ID:
+        raise InputError(f"There is no item '{item}'.", f"Choose one of: {', '.join(ITEMS)}.")
+    if item is not None and material and material not in ITEM_BY_ID[item].materials:
+        known = ", ".join(ITEM_BY_ID[item].materials)
+        raise InputError(f"'{item}' is not made of '{material}'.", f"Choose one of: {known}.")
+    if k < 1:
+        raise InputError("At least one project must be asked for.", "Set k to 1 or more.")
 
 
-def _material_words(material: str) -> str:
-    # "PET plastic (1)": the number is stamped on the thing and not spoken.
-    name = MATERIAL_NAMES[material].partition(" (")[0]
-    return name if name[:2].isupper() else name[:1].lower() + name[1:]
+def _why_skipped(name: StepName, report: JourneyReport, *, has_photo: bool) -> ReleafError | None:
+    if name == "classify":
+        return None if has_photo else NO_PHOTO
+    if report.subject is not None:
+        return None
+    return NO_SUBJECT if report.classification is None else NOT_WASTE
 
 
-def _subject(found: Classification | None, item: str | None) -> Subject | None:
+def _subject(found: Classification | None, said: Subject | None) -> Subject | None:
     """Choose what to ask about: what a person says, or else what the photo shows."""
-    if item is not None:
-        is_same = found is not None and found.item.id == item
-        material = found.material.id if found and is_same else ITEM_BY_ID[item].materials[0]
-        return Subject(item, material, is_chosen=True)
+    if said is not None:
+        is_same = found is not None and found.item.id == said.item
+        shown = found.material.id if found and is_same else ITEM_BY_ID[said.item].materials[0]
+        return replace(said, material=said.material or shown)
     if found is None or not found.is_waste:
         return None
     return Subject(found.item.id, found.material.id, is_chosen=False)

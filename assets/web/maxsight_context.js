@@ -130,6 +130,15 @@
     if (sought) view.find(sought, null);
   }
 
+  // --- Fuller sentences ---------------------------------------------------------------------
+
+  const wantsFuller = () => byId("maxsight-fuller")?.querySelector("input")?.checked ?? false;
+
+  // The server forgets a person who is away for long; the box stays ticked.
+  function tellFuller() {
+    if (wantsFuller()) press("maxsight-context-fuller-again");
+  }
+
   // --- By itself ----------------------------------------------------------------------------
 
   function describing(isWanted) {
@@ -164,6 +173,8 @@
     const id = target?.closest("button")?.id;
     if (id === "maxsight-read") view.reading();
     else if (id === "maxsight-find") tone.unlock();
+    else if (id === "maxsight-start") tellFuller();
+    else if (id === "maxsight-around" && wantsFuller() && language === "en") voice.say("One moment.", { isPolite: true });
     else if (id === "maxsight-stop") endSearch();
     else if (id === "maxsight-find-end" && sought) {
       sought = null;

@@ -139,7 +139,7 @@
       ),
       make("p", "", message.what),
       message.assumes ? make("p", "", message.assumes) : null,
-      make("details", "", make("summary", "", "Where this comes from"), make("p", "", message.source)),
+      make("details", "", make("summary", "", "Where this comes from"), make("p", "", message.source), make("p", "quiet", message.checked)),
     ].filter(Boolean));
   }
 

@@ -10,6 +10,7 @@
   let last = "";
   let isWalkFromWords = false;
   let opener = "";
+  let next = "";
   let count = 0;
 
   // Waits until what the last action asked for is drawn.
@@ -20,7 +21,18 @@
   }
 
   function openTab(id, patience) {
-    whenThere(() => byId(`tab-${id}-button`), (tab) => tab.click(), patience);
+    const open = (tab) => tab.getAttribute("aria-selected") === "true" || tab.click();
+    whenThere(() => byId(`tab-${id}-button`), open, patience);
+  }
+
+  // Hands words to the server by way of a hidden field; the number makes each one a change.
+  // The field is drawn when its tab is first opened.
+  function send(id, words) {
+    const find = () => document.querySelector(`#${id} :is(textarea, input)`);
+    whenThere(find, (field) => {
+      field.value = `${(count += 1)} ${words}`;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    });
   }
 
   function openView(label) {
@@ -28,16 +40,10 @@
     tabs.find((tab) => tab.textContent.trim().toLowerCase() === label)?.click();
   }
 
-  // Hands an action to the server by way of a hidden field; the number makes each one a change.
-  // The field is drawn when the tab is first opened.
   function go(action) {
     last = action;
     isWalkFromWords = Boolean(document.activeElement?.closest("#upcycle-words"));
-    const find = () => document.querySelector("#upcycle-action :is(textarea, input)");
-    whenThere(find, (field) => {
-      field.value = `${(count += 1)} ${action}`;
-      field.dispatchEvent(new Event("input", { bubbles: true }));
-    });
+    send("upcycle-action", action);
   }
 
   // After an action the focus goes where its outcome stands.
@@ -51,7 +57,11 @@
     } else if (kind === "back") {
       const find = () => document.querySelector(`#upcycle-list [data-card="project:${opener}"] button`);
       whenThere(find, (button) => button.focus());
-    } else if (kind === "relax" || kind === "say") {
+    } else if (kind === "take" && next) {
+      const project = next;
+      next = "";
+      go(project);
+    } else if (["relax", "say", "take"].includes(kind)) {
       whenThere(() => byId("upcycle-results"), (heading) => heading.focus());
     }
   }
@@ -118,6 +128,8 @@
     else if ("tab" in button.dataset) openView(button.dataset.tab);
     else {
       if (button.dataset.go.startsWith("take:")) openTab("upcycle");
+      // A project of another tab is opened once its thing has been taken over.
+      next = button.dataset.then ?? "";
       go(button.dataset.go);
     }
   });
@@ -129,5 +141,5 @@
     openTab(wanted, START_MS);
   }
 
-  window.releafUpcycle = { arrive, arriveInGraph };
+  window.releafUpcycle = { arrive, arriveInGraph, openTab, send, whenThere };
 })();

@@ -25,6 +25,7 @@ from engines.runtime.health import EngineHealth
 from engines.runtime.settings import Settings
 from engines.runtime.torchvision_compat import ensure_torchvision
 from engines.runtime.weights import PACKAGED_WEIGHTS, find_weights, load_card
+from engines.runtime.weights_hashes import check_checkpoint
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -271,6 +272,8 @@ class LanguageModel:
         # Its card says whether it was measured to be better than the model alone.
         inference = card.raw.get("inference") if card is not None else None
         is_on = isinstance(inference, dict) and inference.get("is_on_by_default") is True
+        if is_on:
+            check_checkpoint(shipped, cache_dir=self.settings.cache_dir)
         return shipped if is_on else None
 
 

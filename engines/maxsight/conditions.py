@@ -18,6 +18,12 @@ from engines.maxsight.frames import Pixels, to_rgb
 from engines.maxsight.simulation import SIMULATIONS
 from engines.runtime.errors import InputError
 
+# Stands with every source. Of Strasburger's, Crabb's, Machado's and Fidaner's papers the text was
+# read; of the others the abstract, the document itself, or what a later paper says of it.
+HOW_CHECKED = (
+    "Few of these papers were read in full: most are known by their abstracts or by what others "
+    "write of them. Where “not checked” stands, the source is named from memory."
+)
 # Is to stand wherever a simulation is shown.
 NOT_THE_EXPERIENCE = (
     "A simulation is not the experience: people with the same condition see differently, and the "
@@ -52,12 +58,17 @@ _BLUR_SOURCE = (
     "Blur disc = pupil (4 mm) × dioptres (Strasburger, Bach and Heinrich, i-Perception 9(2), "
     "2018), drawn as a Gaussian of the same spread."
 )
-_ACUITY_SOURCE = "Acuity as blur by Smith, Optom Vis Sci 68, 1991."
+_ACUITY_SOURCE = (
+    "Acuity falls in line with blur (Smith, Optom Vis Sci 68, 1991); how steeply is our choice."
+)
 _MACHADO = "Machado, Oliveira and Fernandes, IEEE TVCG 15(6), 2009, in linear RGB."
 _DALTONISATION = "Fidaner, Lin and Ozguven, Analysis of color blindness, Stanford, 2005."
 _CLAHE = "CLAHE: Zuiderveld, Graphics Gems IV, 1994."
 _UNSHARP = "Unsharp masking; the amounts are our choice."
-_WIDEBAND = "Outlines after Peli et al., J. Opt. Soc. Am. A 21, 2004, simplified."
+_OUTLINES = (
+    "Outlines laid over the picture: Peli, Luo, Bowers and Rensing, Int. J. Artificial "
+    "Intelligence Tools 18(3), 2009, simplified."
+)
 
 CONDITIONS: tuple[Condition, ...] = (
     Condition(
@@ -77,8 +88,8 @@ CONDITIONS: tuple[Condition, ...] = (
         "Everything in the picture is taken to be at 40 cm, and the eye can focus just that much "
         "and not more.",
         _BLUR_SOURCE + " Severity 1 is 5 dioptres, above which hyperopia counts as high (American "
-        "Optometric Association, CPG16). That the eye has just the 2.5 dioptres for 40 cm left is "
-        "our choice.",
+        "Optometric Association, CPG16; not checked). That the eye has just the 2.5 dioptres for "
+        "40 cm left is our choice.",
         "A larger picture with stronger contrast and sharper detail.",
         "Magnification × 1.5 is our choice. " + f"{_CLAHE} {_UNSHARP}",
     ),
@@ -100,7 +111,8 @@ CONDITIONS: tuple[Condition, ...] = (
         "Everything in the picture is taken to be at 40 cm, such as a page that is read; things "
         "far away would stay sharp.",
         _BLUR_SOURCE + " Reading at 40 cm asks for 1 / 0.4 = 2.5 dioptres; at severity 1 the lens "
-        "gives none of them, as usual from about 55 years on (Duane, Am. J. Ophthalmol. 5, 1922).",
+        "gives none of them, as usual from about 55 years on (Duane, Am. J. Ophthalmol. 5, 1922; "
+        "not checked).",
         "A magnifier and sharper detail.",
         "Magnification × 2 is our choice. " + _UNSHARP,
     ),
@@ -110,8 +122,9 @@ CONDITIONS: tuple[Condition, ...] = (
         "The clouded lens blurs, scatters light and takes contrast and colour away.",
         "",
         "Contrast × 0.8 from the project's reference design. " + _ACUITY_SOURCE + " Light scatters "
-        "as a halo and a wide haze (after Vos and van den Berg, CIE 135/1, 1999); blue is held "
-        "back most (Pokorny, Smith and Lutze, Applied Optics 26, 1987). Acuity 20/120, half of "
+        "as a halo and a wide haze, for the CIE's 1 / angle² (Vos, Clin. Exp. Optom. 86, 2003); "
+        "blue is held back most, as by ageing lenses (Mellerio, Vision Research 27, 1987). Acuity "
+        "20/120, half of "
         "the light scattered and the tint are our choice.",
         "Less glare, stronger contrast and sharper detail.",
         f"{_CLAHE} {_UNSHARP}",
@@ -138,7 +151,7 @@ CONDITIONS: tuple[Condition, ...] = (
         + " Bent lines are what the Amsler grid tests for (Amsler, Br. J. Ophthalmol. 37, 1953). "
         "A radius of 12°, 20/400 in it and bending by about 0.7° are our choice.",
         "A magnifier, stronger contrast and outlines.",
-        "Magnification × 2 is our choice. " + f"{_CLAHE} {_WIDEBAND}",
+        "Magnification × 2 is our choice. " + f"{_CLAHE} {_OUTLINES}",
     ),
     Condition(
         "diabetic_retinopathy",
@@ -155,11 +168,11 @@ CONDITIONS: tuple[Condition, ...] = (
         "Retinitis pigmentosa",
         "Only a narrow tunnel is left, and dim places turn black.",
         "The eye looks at the middle of the picture.",
-        "Night blindness first, then the field narrows to a tunnel (Hartong, Berson and Dryja, "
+        "Night vision is lost first, then vision to the sides (Hartong, Berson and Dryja, "
         "Lancet 368, 2006). A field 16° across at severity 1, and how much faint light is lost, "
         "are our choice.",
         "A brighter picture with outlines.",
-        "Brighter × 1.5 and edges from the project's reference design. " + _WIDEBAND,
+        "Brighter × 1.5 and edges from the project's reference design. " + _OUTLINES,
     ),
     Condition(
         "protan",
@@ -193,8 +206,9 @@ CONDITIONS: tuple[Condition, ...] = (
         "Cortical visual impairment",
         "The eyes work, but the brain takes in little at once: clutter merges and contrast fades.",
         "The eye looks at the middle of the picture.",
-        "Things merge that are close together (crowding: Bouma, Nature 226, 1970); sight is often "
-        "worse below (Dutton, Eye 17, 2003). " + _ACUITY_SOURCE + " Acuity 20/200, contrast × 0.5 "
+        "Things merge that are close together (crowding: Bouma, Nature 226, 1970, as told by "
+        "Pelli and Tillman, Nat. Neurosci. 11, 2008); sight is often worse below (Dutton, Eye 17, "
+        "2003; not checked). " + _ACUITY_SOURCE + " Acuity 20/200, contrast × 0.5 "
         "and all other amounts are our choice; it differs more between people than any other "
         "here.",
         "Less clutter, stronger colours and contrast.",
@@ -206,9 +220,9 @@ CONDITIONS: tuple[Condition, ...] = (
         "Lazy eye",
         "The weaker eye sees less detail and contrast, and lines look bent.",
         "The other eye is covered.",
-        "Loss of contrast: Hess and Howell, Vision Research 17, 1977; bent lines: Barrett et al., "
-        "IOVS 44, 2003. " + _ACUITY_SOURCE + " Acuity 20/200, contrast × 0.6 and bending by about "
-        "0.3° are our choice.",
+        "Loss of contrast: Hess and Howell, Vision Research 17, 1977; not checked. Bent lines: "
+        "Barrett et al., IOVS 44, 2003. " + _ACUITY_SOURCE + " Acuity 20/200, contrast × 0.6 and "
+        "bending by about 0.3° are our choice.",
         "A larger picture with stronger contrast and sharper detail.",
         "Magnification × 1.5 is our choice. " + f"{_CLAHE} {_UNSHARP}",
     ),
@@ -220,7 +234,7 @@ CONDITIONS: tuple[Condition, ...] = (
         "The second picture is moved by the squint's angle: 1 prism dioptre is 1 cm at 1 m. "
         "Severity 1, 15 prism dioptres, is our choice.",
         "Stronger contrast and outlines; only a prism, a patch or treatment makes the two one.",
-        f"{_CLAHE} {_WIDEBAND}",
+        f"{_CLAHE} {_OUTLINES}",
     ),
 )
 

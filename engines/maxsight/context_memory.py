@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 from engines.maxsight.frames import Pixels
 from engines.maxsight.motion import CameraMotion
-from engines.maxsight.text_lines import TextLine
-from engines.maxsight.text_memory import SharpestFrame
+from engines.maxsight.text_watch import TextWatch
 from engines.maxsight.tiers import Box
 
 
@@ -20,15 +19,11 @@ class ContextMemory:
         earlier_s: when it was captured, seconds.
         earlier_boxes: of the things in it, in its pixels.
         motion: how the camera moved since.
-        sharpest: which frame is worth reading.
-        lines: what was read last.
-        read_s: when the frame with these lines was captured, seconds; None before the first.
+        text: what was read, and what is being read.
     """
 
     earlier: Pixels | None = None
     earlier_s: float = 0.0
     earlier_boxes: tuple[Box, ...] = ()
     motion: CameraMotion = field(default_factory=CameraMotion)
-    sharpest: SharpestFrame = field(default_factory=SharpestFrame)
-    lines: tuple[TextLine, ...] = ()
-    read_s: float | None = None
+    text: TextWatch = field(default_factory=TextWatch)

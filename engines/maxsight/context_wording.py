@@ -9,16 +9,17 @@ from pathlib import Path
 from string import Formatter
 from typing import Any, Literal
 
-import yaml
+from pydantic import RootModel
 
 from engines.maxsight.classes import CLASSES_FILE, Language, vocabulary
 from engines.maxsight.depth import Distance
 from engines.maxsight.findability import Reason
 from engines.maxsight.free_path import FreePath, SidePath
 from engines.maxsight.measures import Difficulty
+from engines.maxsight.picture_state import PROBLEMS, PictureState
 from engines.maxsight.preferences import LANGUAGES
 from engines.maxsight.text_lines import TextLine
-from engines.runtime.yaml_files import StrictLoader
+from engines.runtime.yaml_files import read_yaml
 
 CONTEXT_WORDING_FILE = CLASSES_FILE.with_name("context_wording.yaml")
 
@@ -55,7 +56,13 @@ PLACES: dict[str, set[str]] = {
     "asked.no_picture": set(),
     "asked.no_text": set(),
     "asked.maybe": {"text"},
+    "asked.too_late": set(),
+    **{f"picture.{state}": set() for state in PROBLEMS},
 }
+
+
+class _File(RootModel[dict[Language, dict[str, Any]]]):
+    pass
 
 
 class ContextWording:
@@ -111,6 +118,14 @@ class ContextWording:
         """Say that there is nothing to look at now."""
         return _sentence(self._texts["asked.no_picture"])
 
+    def too_late(self) -> str:
+        """Say that reading a text took too long."""
+        return _sentence(self._texts["asked.too_late"])
+
+    def picture_problem(self, state: PictureState) -> str:
+        """Say what is wrong with the picture and what to do; empty where nothing is known."""
+        return _sentence(self._texts.get(f"picture.{state}", ""))
+
     def read(self, lines: Sequence[TextLine], *, sure: float) -> str:
         """Say lines in their order; those less sure than `sure`, in [0, 1], as a perhaps."""
         if not lines:
@@ -161,11 +176,8 @@ def read_texts(path: Path, places: Mapping[str, set[str]]) -> dict[Language, dic
     Raises:
         ValueError: if the file does not fit; the message says where.
     """
-    try:
-        loaded: Any = yaml.load(path.read_text("utf-8"), Loader=StrictLoader)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path.name} is not valid YAML: {error}") from error
-    if not isinstance(loaded, dict) or set(loaded) != set(LANGUAGES):
+    loaded = read_yaml(path, _File).root
+    if set(loaded) != set(LANGUAGES):
         raise ValueError(f"{path.name} has to hold these languages: {', '.join(LANGUAGES)}")
     texts = {language: _flat(loaded[language]) for language in LANGUAGES}
     for language, found in texts.items():

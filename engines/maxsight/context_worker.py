@@ -11,14 +11,17 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
 
 from engines.maxsight.context_memory import ContextMemory
 from engines.maxsight.frames import Pixels
 from engines.maxsight.tiers import ContextResult, Tier1
 
 log = logging.getLogger(__name__)
+
+# How a run ends; the names of `ContextCounts`.
+Ending = Literal["in_time", "late", "failed"]
 
 # Specification: B answers within this or not at all.
 DEADLINE_MS = 500.0
@@ -99,7 +102,8 @@ class ContextWorker:
 
     There is never a queue and never a second run beside the first: a frame that finds B at work is
     skipped, and B begins again on whichever frame is the latest when it is free. A run that never
-    ends therefore costs one thread, and B stays busy until it does.
+    ends therefore costs one thread, and B stays busy until it does. If the thread itself dies, the
+    next frame gets a new one.
 
     Nobody waits for B but the end of the process, and that at most END_WAIT_S.
 
@@ -132,6 +136,7 @@ class ContextWorker:
     def running_ms(self) -> float | None:
         """How long B has been at work on its frame, or None if it rests."""
         with self._changed:
+            self._let_go_of_the_dead()
             job = self._job
         return None if job is None else self._since_ms(job)
 
@@ -147,6 +152,7 @@ class ContextWorker:
             box: gets the result, if it comes in time.
         """
         with self._changed:
+            self._let_go_of_the_dead()
             if self._job is not None or self._is_closed:
                 return False
             if self._thread is None:
@@ -181,17 +187,26 @@ class ContextWorker:
                     return
             ending = self._look(job)
             with self._changed:
-                counts = self._counts
-                self._counts = ContextCounts(
-                    in_time=counts.in_time + (ending == "in_time"),
-                    late=counts.late + (ending == "late"),
-                    failed=counts.failed + (ending == "failed"),
-                )
+                self._count(ending)
                 self._job = None
             # While B rests it must not keep the last frame in memory.
             del job
 
-    def _look(self, job: _Job) -> str:
+    def _let_go_of_the_dead(self) -> None:
+        """Forget a thread that was killed, and the frame it had; the caller holds the lock."""
+        thread = self._thread
+        if thread is None or thread.is_alive() or self._is_closed:
+            return
+        self._thread = None
+        if self._job is not None:
+            self._count("failed")
+            self._job = None
+
+    def _count(self, ending: Ending) -> None:
+        counts = self._counts
+        self._counts = replace(counts, **{ending: getattr(counts, ending) + 1})
+
+    def _look(self, job: _Job) -> Ending:
         """Run B once; return which of the counts it belongs to."""
         try:
             outputs = dict(
@@ -202,6 +217,10 @@ class ContextWorker:
                     lambda: self._is_too_late(self._since_ms(job)),
                 )
             )
+            latency_ms = self._since_ms(job)
+            is_late = self._is_too_late(latency_ms)
+            if not is_late:
+                job.box.put(ContextResult(job.tier1.frame_id, latency_ms, outputs))
         except BaseException:
             # Even SystemExit: this thread has to live on. The first of a row of failures says all.
             if not self._is_failing:
@@ -209,11 +228,7 @@ class ContextWorker:
             self._is_failing = True
             return "failed"
         self._is_failing = False
-        latency_ms = self._since_ms(job)
-        if self._is_too_late(latency_ms):
-            return "late"
-        job.box.put(ContextResult(job.tier1.frame_id, latency_ms, outputs))
-        return "in_time"
+        return "late" if is_late else "in_time"
 
     def _is_too_late(self, latency_ms: float) -> bool:
         # Once it is closed nobody takes a result, and the sooner B ends the better.

@@ -18,13 +18,14 @@ from typing import Any
 import cv2
 import numpy as np
 
+from engines.maxsight.claims import QUOTE_MARKS
 from engines.maxsight.classes import Language
 from engines.maxsight.description_words import DescriptionWords, description_words, nouns
 from engines.maxsight.frames import Pixels
 from engines.maxsight.preferences import LANGUAGES, DirectionStyle
 from engines.maxsight.scene_graph import SceneGraph, SceneNode, scene_graph
 from engines.maxsight.sound_classes import sounds
-from engines.maxsight.supported import QUOTE_MARKS, keep_supported
+from engines.maxsight.supported import keep_supported
 from engines.maxsight.tiers import TrackedObject, Urgency
 from engines.maxsight.wording import SURE_SCORE, wording
 from engines.runtime.errors import InputError, ReleafError

@@ -6,14 +6,13 @@ from functools import cache
 from pathlib import Path
 from string import Formatter
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
 from engines.maxsight.classes import CLASSES_FILE, Language, vocabulary
 from engines.maxsight.preferences import LANGUAGES
 from engines.maxsight.scene_graph import SUPPORTS, Relation
 from engines.maxsight.wording import WORDING_FILE
-from engines.runtime.yaml_files import StrictLoader, in_words
+from engines.runtime.yaml_files import read_yaml
 
 DESCRIPTION_FILE = CLASSES_FILE.with_name("description.yaml")
 
@@ -115,12 +114,7 @@ def read_description_words(path: Path = DESCRIPTION_FILE) -> dict[Language, Desc
     Raises:
         ValueError: if the file does not fit; the message says where.
     """
-    try:
-        loaded = _File.model_validate(yaml.load(path.read_text("utf-8"), Loader=StrictLoader)).root
-    except ValidationError as error:
-        raise ValueError(f"{path.name}: {in_words(error)}") from error
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path.name} is not valid YAML: {error}") from error
+    loaded = read_yaml(path, _File).root
     missing = [language for language in LANGUAGES if language not in loaded]
     if missing:
         raise ValueError(f"{path.name}: these languages are missing: {', '.join(missing)}")
@@ -134,8 +128,7 @@ def _shipped() -> dict[Language, DescriptionWords]:
 
 @cache
 def _nouns_file() -> dict[Language, _Nouns]:
-    raw = yaml.load(WORDING_FILE.read_text("utf-8"), Loader=StrictLoader)
-    return _NounsFile.model_validate(raw).root
+    return read_yaml(WORDING_FILE, _NounsFile).root
 
 
 def description_words(language: Language) -> DescriptionWords:

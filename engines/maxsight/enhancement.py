@@ -81,7 +81,8 @@ def magnify(pixels: Pixels, severity: float, *, times: float) -> Pixels:
 def outline(pixels: Pixels, severity: float) -> Pixels:
     """Draw the edges of things: white where it is dark around them, and black where it is bright.
 
-    Peli et al., wideband enhancement (J. Opt. Soc. Am. A 21, 2004), simplified.
+    After Peli, Luo, Bowers and Rensing (Int. J. Artificial Intelligence Tools 18(3), 2009), who lay
+    outlines over television pictures; simplified.
     """
     edges, colour = _edges(pixels)
     weight = edges * np.float32(severity)

@@ -21,8 +21,8 @@ Light = NDArray[np.float32]
 # Diameter in daylight indoors, the usual assumption where it was not measured.
 PUPIL_MM = 4.0
 # The smallest detail still seen, in minutes of arc, grows in line with pupil and dioptres (Smith:
-# Relation between spherical refractive error and visual acuity, Optom Vis Sci 68, 1991). With this
-# factor 1 dioptre costs as much as clinics find, about 20/50.
+# Relation between spherical refractive error and visual acuity, Optom Vis Sci 68, 1991, abstract).
+# The factor is our choice: with it 1 dioptre costs about 20/50.
 MAR_PER_MM_DIOPTRE = 0.65
 # A disc of even light is as wide, in standard deviations, as a Gaussian with a quarter of its
 # diameter.
@@ -35,7 +35,8 @@ HALVING_VARIANCE_PX2 = 0.92
 # Scattered light has no detail; it is made this small.
 VEIL_SIDE_PX = 80
 # Halo and wide skirt, each with half of the scattered light. The eye's true spread falls off as
-# about 1 / angle² (Vos and van den Berg, CIE 135/1, 1999); these two widths stand in for it.
+# about 1 / angle² from 1° to 30° (the CIE's equation: Vos, Clin. Exp. Optom. 86, 2003); these two
+# widths stand in for it.
 VEIL_SIGMAS_DEG = 1.5, 8.0
 # Pixel values go with about this root of light.
 DISPLAY_GAMMA = 2.2

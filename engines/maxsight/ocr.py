@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import importlib.util
 import math
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.maxsight.frames import Pixels, to_rgb
+from engines.maxsight.ocr_networks import start_networks
 from engines.maxsight.text_language import language_of
-from engines.maxsight.text_lines import Corners, Point, TextLine, reading_order
+from engines.maxsight.text_lines import Corners, Point, Reading, TextLine, reading_order
 from engines.maxsight.tiers import Box
-from engines.runtime.errors import (
-    EngineUnavailableError,
-    WeightsCorruptError,
-    WeightsMissingError,
-)
+from engines.runtime.errors import EngineUnavailableError
 from engines.runtime.health import EngineHealth
 
-PACKAGE = "rapidocr"
-INSTALL_COMMAND = "pip install -r requirements.txt"
+Quads = NDArray[np.float32]
 
 # Text is looked for at this longer side, and read at the frame's own size. On request there is time
-# to find smaller letters.
-FIND_SIDE_PX, THOROUGH_SIDE_PX = 640, 1280
+# to find smaller letters. In Stage B there is little: of 142 lines drawn on 640 × 480, with letters
+# from 8 to 48 pixels, 120 were read right with the least of these sides and 122 with the next, in
+# about half of the time.
+LOOK_SIDE_PX, FIND_SIDE_PX, THOROUGH_SIDE_PX = 512, 640, 1280
 # The largest lines are read; a page of a book has more than a person wants to hear.
 MAX_LINES, THOROUGH_MAX_LINES = 12, 60
 LINES_AT_ONCE = 6
@@ -48,33 +43,7 @@ MAX_ASPECT = 8
 TURNED_RATIO = 1.5
 WARMUP_SIZE = (480, 640)
 
-
-@dataclass(frozen=True)
-class ModelFile:
-    """One network of the package: its part, file and SHA-256, as RapidOCR 3.10 lists it."""
-
-    part: str
-    file: str
-    sha256: str
-
-
-MODELS = (
-    ModelFile(
-        "Det",
-        "PP-OCRv6_det_small.onnx",
-        "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f",
-    ),
-    ModelFile(
-        "Cls",
-        "ch_ppocr_mobile_v2.0_cls_mobile.onnx",
-        "e47acedf663230f8863ff1ab0e64dd2d82b838fceb5957146dab185a89d6215c",
-    ),
-    ModelFile(
-        "Rec",
-        "PP-OCRv6_rec_small.onnx",
-        "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
-    ),
-)
+NOT_LOADED = EngineUnavailableError("Reading text is not loaded.", "Try again in a few seconds.")
 
 
 class TextReader:
@@ -83,6 +52,9 @@ class TextReader:
     It computes in the caller's thread alone, so that the other cores stay free for Stage A. Latin,
     Greek, Chinese and Japanese letters are known; Cyrillic, Arabic, Hebrew, Thai and Korean are
     not, and give nothing or low confidence.
+
+    "Read" on request and Stage B share one: `read` waits for its turn and does all at once, `find`
+    and `read_line` are short steps that are left out while somebody else reads.
 
     Args:
         models_dir: folder of the three networks; None takes the installed package's.
@@ -93,39 +65,15 @@ class TextReader:
     def __init__(self, models_dir: Path | None = None) -> None:
         self._models_dir = models_dir
         self._engine: Any = None
-        # The networks are shared; "Read" on request and Stage B may come at once.
-        self._lock = threading.Lock()
+        self._turn, self._loading = threading.Lock(), threading.Lock()
 
     def load(self) -> None:
-        """Check and read the three networks.
-
-        Raises:
-            WeightsMissingError: if the package or a file of it is not installed.
-            WeightsCorruptError: if a file is not the one that was tested.
-            EngineUnavailableError: if the package cannot be started.
-        """
-        paths = _checked_files(self._models_dir or _package_models())
-        params: dict[str, Any] = {
-            "Global.log_level": "error",
-            "Global.text_score": 0.0,
-            # One thread: a pool of several would spin between frames on the cores of Stage A.
-            "EngineConfig.onnxruntime.intra_op_num_threads": 1,
-            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
-            "Det.limit_type": "max",
-            "Det.limit_side_len": FIND_SIDE_PX,
-            "Rec.rec_batch_num": LINES_AT_ONCE,
-        }
-        # With a path of its own no part ever asks the Internet for its file.
-        params |= {f"{part}.model_path": str(path) for part, path in paths.items()}
-        try:
-            engine = _started(params)
-        except Exception as error:  # of the package, ONNX Runtime or what they are built on
-            raise EngineUnavailableError(
-                "MaxSight cannot read text: the package rapidocr does not start.",
-                f"Install it again: {INSTALL_COMMAND}.",
-            ) from error
-        with self._lock:
-            self._engine = engine
+        """Check and read the three networks, unless they are there. Raises as `start_networks`."""
+        with self._loading:
+            if self._engine is None:
+                self._engine = start_networks(
+                    self._models_dir, find_side_px=FIND_SIDE_PX, lines_at_once=LINES_AT_ONCE
+                )
 
     def warmup(self) -> None:
         """Read a blank frame, so that the first person doesn't wait."""
@@ -153,24 +101,62 @@ class TextReader:
             InputError: if the frame is no picture that can be used.
             EngineUnavailableError: if nothing is loaded, or the networks fail.
         """
-        engine = self._engine
-        if engine is None:
-            raise EngineUnavailableError(
-                "Reading text is not loaded.", "Try again in a few seconds."
-            )
+        engine = self._loaded()
         rgb = to_rgb(frame)
         scale = max(frame.shape[:2]) / max(rgb.shape[:2])
-        with self._lock:
+        with self._turn:
             if is_late():
                 return None
-            try:
+            with _explained():
                 lines = _read(engine, rgb, scale, is_late, is_thorough)
-            except Exception as error:  # of the package, ONNX Runtime or OpenCV
-                raise EngineUnavailableError(
-                    "The text of this picture could not be read.",
-                    "Try the next picture; if it happens again, restart the app.",
-                ) from error
         return None if lines is None else reading_order(lines)
+
+    def find(self, pixels: Pixels) -> Quads | None:
+        """Find the lines of a frame (H, W, 3) RGB without reading them.
+
+        Returns:
+            (N, 4, 2) corners in its pixels, the tallest letters first, at most 12; (0, 4, 2) where
+            there is no text. None while somebody else reads.
+
+        Raises:
+            EngineUnavailableError: if nothing is loaded, or the networks fail.
+        """
+        engine = self._loaded()
+        if not self._turn.acquire(blocking=False):
+            return None
+        try:
+            with _explained():
+                return _found(engine, _widened(_bgr(pixels)), LOOK_SIDE_PX, MAX_LINES)
+        finally:
+            self._turn.release()
+
+    def read_line(self, crop: Pixels) -> Reading | None:
+        """Read one line, cut out by `line_picture`.
+
+        Returns:
+            What stands there; its text is empty where that is unsure or no word. None while
+            somebody else reads.
+
+        Raises:
+            EngineUnavailableError: if nothing is loaded, or the networks fail.
+        """
+        engine = self._loaded()
+        if not self._turn.acquire(blocking=False):
+            return None
+        try:
+            with _explained():
+                return _readings(engine, [crop])[0]
+        finally:
+            self._turn.release()
+
+    def line_picture(self, pixels: Pixels, quad: Quads) -> Pixels:
+        """Cut the line at (4, 2) corners out of a frame (H, W, 3) RGB, as `read_line` takes it.
+
+        Raises:
+            EngineUnavailableError: if nothing is loaded.
+        """
+        (crop,) = self._loaded().crop_text_regions(_widened(_bgr(pixels)), quad[None])
+        return np.asarray(crop, np.uint8)
 
     def health(self) -> EngineHealth:
         """Say which networks it runs."""
@@ -179,93 +165,75 @@ class TextReader:
         return EngineHealth(is_ready=True, detail="PP-OCRv6 small by RapidOCR, ONNX Runtime")
 
     def unload(self) -> None:
-        """Give the memory back."""
-        with self._lock:
-            self._engine = None
+        """Give the memory back, when who reads now has ended; nobody waits for that."""
+        self._engine = None
+
+    def _loaded(self) -> Any:
+        engine = self._engine
+        if engine is None:
+            raise EngineUnavailableError(NOT_LOADED.what, NOT_LOADED.do)
+        return engine
 
 
-def _package_models() -> Path:
-    # find_spec does not run the package, which imports much.
-    spec = importlib.util.find_spec(PACKAGE)
-    for root in (spec.submodule_search_locations or ()) if spec else ():
-        return Path(root) / "models"
-    raise _missing("the package rapidocr is not installed")
+def placed(reading: Reading, quad: Quads, scale: float) -> TextLine:
+    """Return a reading as a line at (4, 2) corners, scaled to pixels of the frame as it came."""
+    corners = _corners(quad, reading.is_over, scale)
+    return TextLine(reading.text, corners, reading.confidence, language_of(reading.text))
 
 
-def _checked_files(folder: Path) -> dict[str, Path]:
-    """Return the files by part, once each has its checksum."""
-    for model in MODELS:
-        path = folder / model.file
-        try:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            raise _missing(f"its file {model.file} is missing") from error
-        if digest != model.sha256:
-            raise WeightsCorruptError(
-                f"MaxSight cannot read text: its file {model.file} is damaged or another version.",
-                f"Run: pip uninstall {PACKAGE}, then {INSTALL_COMMAND}.",
-            )
-    return {model.part: folder / model.file for model in MODELS}
-
-
-def _missing(reason: str) -> WeightsMissingError:
-    return WeightsMissingError(f"MaxSight cannot read text: {reason}.", f"Run: {INSTALL_COMMAND}.")
-
-
-def _started(params: dict[str, Any]) -> Any:
-    """Start the package's three networks, which it would else load at their first use."""
-    from rapidocr import RapidOCR
-    from rapidocr.main import RapidOCRError
-
-    engine = RapidOCR(params=params)
-    blank = np.full((64, 128, 3), 255, np.uint8)
-    engine.cls_and_rotate([blank])
-    engine.recognize_txt([blank])
-    with contextlib.suppress(RapidOCRError):  # as it holds no text
-        engine.detect_and_crop(blank, {})
-    return engine
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # of the package, ONNX Runtime or OpenCV
+        raise EngineUnavailableError(
+            "The text of this picture could not be read.",
+            "Try the next picture; if it happens again, restart the app.",
+        ) from error
 
 
 def _read(
     engine: Any, rgb: Pixels, scale: float, is_late: Callable[[], bool], is_thorough: bool
 ) -> list[TextLine] | None:
     """Read a picture; `scale` is pixels of the frame per pixel of it. None if it got late."""
-    bgr = _widened(np.ascontiguousarray(rgb[:, :, ::-1]))
+    bgr = _widened(_bgr(rgb))
     # The finer look misses what the coarser one finds, such as few words on a large plate.
     sides = (FIND_SIDE_PX, THOROUGH_SIDE_PX) if is_thorough else (FIND_SIDE_PX,)
     lines: list[TextLine] = []
     for side in sides if max(bgr.shape[:2]) > FIND_SIDE_PX else sides[:1]:
         if is_late():
             return None
-        engine.text_det.limit_side_len = side
-        quads: NDArray[np.float32] | None = engine.text_det(bgr).boxes
-        if quads is None:
-            continue
-        quads = _largest(quads, THOROUGH_MAX_LINES if is_thorough else MAX_LINES)
+        quads = _found(engine, bgr, side, THOROUGH_MAX_LINES if is_thorough else MAX_LINES)
         for start in range(0, len(quads), LINES_AT_ONCE):
             if is_late():
                 return None
-            lines += _recognised(engine, bgr, quads[start : start + LINES_AT_ONCE], scale)
-    return _distinct(lines)
+            some = quads[start : start + LINES_AT_ONCE]
+            readings = _readings(engine, engine.crop_text_regions(bgr, some))
+            lines += [placed(one, quad, scale) for quad, one in zip(some, readings) if one.text]
+    return distinct(lines)
 
 
-def _recognised(
-    engine: Any, bgr: Pixels, quads: NDArray[np.float32], scale: float
-) -> list[TextLine]:
-    """Read the lines at (N, 4, 2) corners, and leave out what is unsure or no word."""
-    upright, turns = engine.cls_and_rotate(engine.crop_text_regions(bgr, quads))
+def _found(engine: Any, bgr: Pixels, side_px: int, most: int) -> Quads:
+    """Find at most so many lines, (N, 4, 2), the tallest letters first."""
+    engine.text_det.limit_side_len = side_px
+    quads: Quads | None = engine.text_det(bgr).boxes
+    return np.zeros((0, 4, 2), np.float32) if quads is None else _largest(quads, most)
+
+
+def _readings(engine: Any, crops: Sequence[Pixels]) -> list[Reading]:
+    """Read lines that were cut out; what is unsure or no word has no text."""
+    upright, turns = engine.cls_and_rotate(list(crops))
     read = engine.recognize_txt(upright)
-    lines: list[TextLine] = []
-    for quad, text, confidence, turn in zip(quads, read.txts, read.scores, turns.cls_res):
+    readings: list[Reading] = []
+    for text, confidence, turn in zip(read.txts, read.scores, turns.cls_res):
         text = " ".join(text.split())
-        if confidence >= LEAST_CONFIDENCE and any(letter.isalnum() for letter in text):
-            is_over = turn[0] == "180" and turn[1] > engine.text_cls.cls_thresh
-            corners = _corners(quad, is_over, scale)
-            lines.append(TextLine(text, corners, float(confidence), language_of(text)))
-    return lines
+        is_sure = confidence >= LEAST_CONFIDENCE and any(letter.isalnum() for letter in text)
+        is_over = turn[0] == "180" and turn[1] > engine.text_cls.cls_thresh
+        readings.append(Reading(text if is_sure else "", float(confidence), bool(is_over)))
+    return readings
 
 
-def _distinct(lines: list[TextLine]) -> list[TextLine]:
+def distinct(lines: Sequence[TextLine]) -> list[TextLine]:
     """Of lines at one place, keep the surest."""
     kept: list[TextLine] = []
     for line in sorted(lines, key=lambda one: -one.confidence):
@@ -281,6 +249,10 @@ def _shared(first: Box, second: Box) -> float:
     return max(0.0, sides[0]) * max(0.0, sides[1]) / max(min(areas), 1e-6)
 
 
+def _bgr(rgb: Pixels) -> Pixels:
+    return np.ascontiguousarray(rgb[:, :, ::-1])
+
+
 def _widened(bgr: Pixels) -> Pixels:
     height, width = bgr.shape[:2]
     least = math.ceil(max(height, width) / MAX_ASPECT)
@@ -292,13 +264,13 @@ def _widened(bgr: Pixels) -> Pixels:
     )
 
 
-def _largest(quads: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+def _largest(quads: Quads, count: int) -> Quads:
     """Keep the `count` lines with the tallest letters of (N, 4, 2) corners."""
     sides = np.linalg.norm(quads - np.roll(quads, -1, axis=1), axis=2)
     return quads[np.argsort(-sides.min(axis=1), kind="stable")[:count]]
 
 
-def _corners(quad: NDArray[np.float32], is_over: bool, scale: float) -> Corners:
+def _corners(quad: Quads, is_over: bool, scale: float) -> Corners:
     """Begin the corners where the text begins.
 
     RapidOCR's start at the top left. It turns tall crops by a quarter against the clock, and then

@@ -75,6 +75,7 @@ class MaxSightPipeline:
         clock: seconds, rising; measures Stage B's deadline.
         lane: where Stage A computes, before all other jobs.
         deadline_ms: what Stage B finishes later than this is thrown away.
+        reader: reads text for Stage B, and for others on request; None where there is none.
     """
 
     name = "maxsight"
@@ -88,8 +89,10 @@ class MaxSightPipeline:
         lane: CpuLane,
         *,
         deadline_ms: float = DEADLINE_MS,
+        reader: TextReader | None = None,
     ) -> None:
         self._stage_a, self._gate, self._lane = stage_a, gate, lane
+        self.reader = reader
         self._worker = (
             None
             if stage_b is None
@@ -111,8 +114,11 @@ class MaxSightPipeline:
             stage_b: None takes the `ContextPass` that also reads text.
         """
         gate = StageGate(settings.gate_max_latency_ms, settings.gate_max_uncertainty)
-        stage_b = stage_b or ContextPass(TextReader())
-        return cls(StageARunner(settings, placement), stage_b, gate, time.perf_counter, lane)
+        stage_a, reader = StageARunner(settings, placement), None
+        if stage_b is None:
+            reader = TextReader()
+            stage_b = ContextPass(reader)
+        return cls(stage_a, stage_b, gate, time.perf_counter, lane, reader=reader)
 
     @property
     def context_counts(self) -> ContextCounts:
@@ -185,6 +191,8 @@ class MaxSightPipeline:
         """Give the memory back."""
         if self._worker is not None:
             self._worker.close()
+        if self.reader is not None:
+            self.reader.unload()
         self._stage_a.unload()
 
     def _consider_context(self, frame: Any, tier1: Tier1, box: ContextBox) -> GateReport:

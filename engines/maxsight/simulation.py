@@ -35,7 +35,8 @@ from engines.maxsight.frames import Pixels
 
 # High myopia begins at 6 dioptres (Flitcroft et al., IOVS 60, 2019).
 MYOPIA_D = 6.0
-# High hyperopia begins above 5 dioptres (American Optometric Association, guideline CPG16).
+# High hyperopia begins above 5 dioptres (American Optometric Association, guideline CPG16; the
+# number is from memory).
 HYPEROPIA_D = 5.0
 # Reading at 40 cm asks for 2.5 dioptres; at severity 1 the lens gives none of them.
 PRESBYOPIA_D = 1 / 0.4
@@ -44,8 +45,8 @@ ASTIGMATISM_D = 4.0
 CATARACT_MAR_ARCMIN = 6.0
 CATARACT_CONTRAST = 0.8  # reference design
 CATARACT_SCATTER = 0.5
-# A clouded lens holds back short waves most (Pokorny, Smith and Lutze, Applied Optics 26, 1987);
-# the shares are our choice.
+# A clouded lens holds back short waves most, as ageing ones do (Mellerio, Vision Research 27,
+# 1987); the shares are our choice.
 CATARACT_TINT = 1.0, 0.88, 0.6
 
 # A field of 20° across counts as blindness in law (US Social Security Administration, 2.00A2).

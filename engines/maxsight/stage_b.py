@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -33,6 +34,7 @@ from engines.maxsight.optical_flow import (
 )
 from engines.maxsight.scene_graph import SceneGraph, scene_graph
 from engines.maxsight.text_lines import TextLine
+from engines.maxsight.text_watch import LineReader
 from engines.maxsight.tiers import SeenObject, Tier1
 from engines.runtime.errors import ReleafError
 
@@ -41,18 +43,13 @@ log = logging.getLogger(__name__)
 OUTPUT = "scene"
 # Over a longer time what moved is somewhere else, and the flow of the two frames means nothing.
 LONGEST_FLOW_S = 0.4
-# What was read stays true for this long, if nothing newer was read.
-TEXT_LASTS_S = 3.0
 
 
-class Reader(Protocol):
-    """Describe what reads text in a frame, such as `TextReader`."""
+class Reader(LineReader, Protocol):
+    """Describe what reads text a line at a time, such as `TextReader`."""
 
     def load(self) -> None:
         """Get ready; raises a `ReleafError` that says why it can't."""
-
-    def read(self, frame: Any) -> tuple[TextLine, ...] | None:
-        """Return the lines in reading order; none or None where there is no text."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ class Context:
         picture: contrast, glare, clutter, light.
         path: how far the floor is free, an estimate.
         difficulty: how hard it is to find one's way here.
-        lines: text in view, in reading order, read within the last seconds.
+        lines: text in view, in reading order, as far as it was read; see `text_watch`.
         graph: how the things stand to each other.
         problems: which parts failed, in words for a person.
     """
@@ -98,6 +95,7 @@ class _Draft:
     tier1: Tier1
     memory: ContextMemory
     is_late: Callable[[], bool]
+    began_s: float
     found: dict[str, Any] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     camera: Camera | None = None
@@ -108,14 +106,18 @@ class ContextPass:
     """Stage B: adds to what Stage A saw, and never changes it.
 
     The parts run one after the other; a part that fails is named in `Context.problems`, and the
-    others go on. Text comes last: it takes longest, and once or twice a second is enough.
+    others go on. Text takes longest, so it is read in what is left of a third of a second, and
+    the rest of it at the next looks.
 
     Args:
         reader: reads text; None leaves that part out.
+        clock: seconds, rising; measures what is left.
     """
 
-    def __init__(self, reader: Reader | None = None) -> None:
-        self._reader = reader
+    def __init__(
+        self, reader: Reader | None = None, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self._reader, self._clock = reader, clock
         self._reader_problem: str | None = None
         self._is_reader_loaded = False
         self._lock = threading.Lock()
@@ -130,7 +132,7 @@ class ContextPass:
         self, frame: Pixels, tier1: Tier1, memory: ContextMemory, is_late: Callable[[], bool]
     ) -> Mapping[str, Any]:
         """Return {`OUTPUT`: `Context`}; see `context_worker.StageB`."""
-        draft = _Draft(frame, tier1, memory, is_late)
+        draft = _Draft(frame, tier1, memory, is_late, self._clock())
         for part in (_distances, _movement, _surroundings, _path, self._text, _relations):
             if is_late():
                 break
@@ -150,18 +152,17 @@ class ContextPass:
         return {OUTPUT: context}
 
     def _text(self, draft: _Draft) -> None:
-        """Read the sharpest of the last frames, if it is time to, or recall what was read."""
-        memory, now_s = draft.memory, draft.tier1.captured_s
+        """Read on in what is in view."""
         if self._reader is None:
             return
-        memory.sharpest.offer(draft.frame, frame_id=draft.tier1.frame_id, captured_s=now_s)
-        best = memory.sharpest.take(now_s)
-        if best is not None:
-            # Once begun it is not broken off: if it ends too late for this look, the next has it.
-            memory.lines = self._ready_reader().read(best.pixels) or ()
-            memory.read_s = best.captured_s
-        is_fresh = memory.read_s is not None and 0 <= now_s - memory.read_s <= TEXT_LASTS_S
-        draft.found["lines"] = memory.lines if is_fresh else ()
+        draft.found["lines"] = draft.memory.text.look(
+            self._ready_reader(),
+            draft.frame,
+            frame_id=draft.tier1.frame_id,
+            captured_s=draft.tier1.captured_s,
+            frame_side_px=max(draft.tier1.frame_size),
+            spent_ms=lambda: (self._clock() - draft.began_s) * 1000,
+        )
 
     def _ready_reader(self) -> Reader:
         """Load the reader when it is first needed; what keeps it from loading is told each time."""

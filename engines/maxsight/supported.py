@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from engines.maxsight.claims import (
+    QUOTE_SIGN,
+    QUOTED,
+    Segments,
+    parse,
+    plain,
+    sentences_of,
+)
 from engines.maxsight.classes import Language
 from engines.maxsight.description_words import description_words
-from engines.maxsight.lexicon import Phrase, Words, lexicon, spoken_distance, spoken_side, words_of
+from engines.maxsight.lexicon import Phrase, spoken_distance, spoken_side, words_of
 from engines.maxsight.scene_graph import SceneGraph, SceneNode
 from engines.maxsight.tiers import TrackedObject, Urgency
-
-QUOTE_MARKS = '"“”„‟«»'
-_QUOTED = re.compile(f"[{QUOTE_MARKS}]([^{QUOTE_MARKS}]*)[{QUOTE_MARKS}]")
-# Stands for a quotation while the words around it are read; a text that holds it is refused.
-_QUOTE_SIGN = "\ue000"
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
-_SEGMENT_ENDS, _CLAUSE_ENDS = (";",), (",", ":")
-_END_SIGNS = (".", "!")
 
 
 @dataclass
@@ -49,75 +48,29 @@ def keep_supported(text: str, graph: SceneGraph, *, language: Language = "en") -
     holds, take their sentence with them, as does anything that cannot be understood. It is meant
     for a rewording of `describe`; a true sentence that is worded freely may be lost.
     """
-    sentences = _sentences(text.strip())
+    sentences = sentences_of(text.strip())
     return " ".join(one for one in sentences if is_supported(one, graph, language=language))
 
 
 def is_supported(sentence: str, graph: SceneGraph, *, language: Language = "en") -> bool:
     """Say whether one sentence claims something, and only what is in the graph."""
-    if _QUOTE_SIGN in sentence:
+    if QUOTE_SIGN in sentence:
         return False
     words = words_of(sentence)
     if words == words_of(description_words(language).templates.nothing):
         return not graph.of_kind("object") and not graph.left_out
-    quotes = _QUOTED.findall(sentence)
-    if any(_plain(quote) not in _texts(graph) for quote in quotes):
+    quotes = QUOTED.findall(sentence)
+    if any(plain(quote) not in _texts(graph) for quote in quotes):
         return False
     try:
-        segments = _parse(_QUOTED.sub(f" {_QUOTE_SIGN} ", sentence), language)
+        segments = parse(QUOTED.sub(f" {QUOTE_SIGN} ", sentence), language)
     except ValueError:
         return False
     return _Check(graph, language, quotes).holds(segments)
 
 
-def _sentences(text: str) -> list[str]:
-    """Split after each end of a sentence that is not within a quotation."""
-    if _QUOTE_SIGN in text:
-        return []
-    rest = iter([match.group(0) for match in _QUOTED.finditer(text)])
-    parts = _SENTENCE_END.split(_QUOTED.sub(_QUOTE_SIGN, text))
-    return [re.sub(_QUOTE_SIGN, lambda _: next(rest), part) for part in parts if part]
-
-
-def _plain(text: str) -> str:
-    return " ".join(
-        "".join(" " if letter in QUOTE_MARKS else letter for letter in text).casefold().split()
-    )
-
-
 def _texts(graph: SceneGraph) -> set[str]:
-    return {_plain(node.text) for node in graph.of_kind("text")}
-
-
-def _parse(sentence: str, language: Language) -> list[list[list[Phrase | None]]]:
-    """Read a sentence as segments of clauses of phrases; None stands for a quotation.
-
-    Raises:
-        ValueError: if there is a word that is not known.
-    """
-    known, numbers = lexicon(language), description_words(language).numbers
-    words: Words = tuple(str(numbers.get(word, word)) for word in words_of(sentence))
-    longest = max(map(len, known))
-    segments: list[list[list[Phrase | None]]] = [[[]]]
-    place = 0
-    while place < len(words):
-        word = words[place]
-        size = next((n for n in range(longest, 0, -1) if words[place : place + n] in known), 1)
-        phrase = known.get(words[place : place + size])
-        place += size
-        if phrase is not None and phrase.kind != "join":
-            segments[-1][-1].append(phrase)
-        elif phrase is not None or word in _CLAUSE_ENDS:
-            segments[-1].append([])
-        elif word in _SEGMENT_ENDS:
-            segments.append([[]])
-        elif word == _QUOTE_SIGN:
-            segments[-1][-1].append(None)
-        elif word.isascii() and word.isdigit():
-            segments[-1][-1].append(Phrase("number", str(int(word))))
-        elif word not in _END_SIGNS or place < len(words):
-            raise ValueError(f"{word} is not known")
-    return segments
+    return {plain(node.text) for node in graph.of_kind("text")}
 
 
 class _Check:
@@ -128,7 +81,7 @@ class _Check:
         self._quotes = iter(quotes)
         self._claims, self._warns = 0, False
 
-    def holds(self, segments: list[list[list[Phrase | None]]]) -> bool:
+    def holds(self, segments: Segments) -> bool:
         mentions: list[_Mention] = []
         left_out: list[int] = []
         for clauses in segments:
@@ -234,7 +187,7 @@ class _Check:
     def _is_written(self, quote: str, thing: _Mention) -> bool:
         """Say whether a quotation beside a thing is written on it."""
         things = {node.id for node, _ in self._candidates(thing)}
-        texts = {n.id for n in self._graph.of_kind("text") if _plain(n.text) == _plain(quote)}
+        texts = {n.id for n in self._graph.of_kind("text") if plain(n.text) == plain(quote)}
         return any(
             edge.relation == "written_on" and edge.source in texts and edge.target in things
             for edge in self._graph.edges

@@ -20,6 +20,21 @@ LARGE_SHARE = 0.5
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What stands in one line, wherever it is.
+
+    Attributes:
+        text: as it was read, without space around it; empty where that is unsure or no word.
+        confidence: mean of the network's certainty of each character, in [0, 1].
+        is_over: whether it stands on its head in the picture that was cut out.
+    """
+
+    text: str
+    confidence: float
+    is_over: bool
+
+
+@dataclass(frozen=True)
 class TextLine:
     """One line of text in a frame.
 

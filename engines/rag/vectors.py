@@ -74,6 +74,7 @@ class SentenceVectors:
         return matrix if matrix.shape == (count, self._encoder.width) else None
 
     def _write(self, path: Path, matrix: Floats) -> None:
+        temporary = ""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=self._folder, suffix=".part")
@@ -84,5 +85,8 @@ class SentenceVectors:
                 if other != path:
                     with contextlib.suppress(OSError):
                         other.unlink()
-        except OSError as error:
+        except Exception as error:  # OSError, or safetensors' own kind for a full disk
             log.warning("sentence vectors can't be kept in %s: %s", self._folder, error)
+            if temporary:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary)

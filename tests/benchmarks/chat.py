@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from PIL import Image
 
 from engines.llm.generate import stream
 from engines.rag.ask import build_pool
@@ -22,14 +21,17 @@ from engines.rag.session import ChatSession
 from engines.rag.store_faiss import FaissStore
 from engines.runtime.settings import Settings
 from engines.waste.engine import WasteEngine
+from engines.waste.images import open_picture
+from tests.benchmarks.table import Measured
+from tests.benchmarks.waste import example_photo
 
 QUESTIONS = Path(__file__).resolve().parents[1] / "engines/rag/data/dev.jsonl"
-Measured = tuple[str, float, str, float | None, str]  # name, value, unit, bound, remark
 
 
-def chat_rows(picture: Image.Image) -> list[Measured]:
+def chat_rows() -> list[Measured]:
     """Measure the chat with its shipped models, and the waste engine beside it."""
     settings = Settings()
+    picture = open_picture(example_photo(settings), max_pixels=50_000_000)
     pool = build_pool(settings)
     pool.register("waste", lambda: WasteEngine(settings, pool.placement))
     chat = Chat(pool)

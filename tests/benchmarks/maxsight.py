@@ -21,6 +21,7 @@ from engines.maxsight.ocr import TextReader
 from engines.maxsight.pipeline import MaxSightPipeline
 from engines.maxsight.stage_a_runner import CHECKPOINT, StageARunner, read_inference
 from engines.maxsight.stage_b import ContextPass
+from engines.maxsight.text_watch import TextWatch
 from engines.maxsight.tiers import Tier1
 from engines.runtime.device import choose_placement, limit_threads
 from engines.runtime.gate import StageGate
@@ -55,15 +56,16 @@ class BareResNet:
 
 
 class WatchedContext:
-    """The app's own Stage B, with what each look takes; it begins to read text at each look.
+    """The app's own Stage B, with what each look takes; there is text to be read at each look.
 
-    In the app text is read once or twice a second; here nothing is ever more recent, so that
-    B is as heavy as it can be.
+    In the app text is read once or twice a second, and what looks the same is not read again; here
+    all is forgotten once it was read, so that B is as heavy as it can be.
     """
 
     def __init__(self) -> None:
         self.stage_b = ContextPass(TextReader())
         self.prepare()
+        self.memory = ContextMemory()
         self.at_work = threading.Lock()
         self.latencies_ms: list[float] = []
 
@@ -74,10 +76,12 @@ class WatchedContext:
     def look(
         self, frame: Pixels, tier1: Tier1, memory: ContextMemory, is_late: Callable[[], bool]
     ) -> Mapping[str, Any]:
-        """Look at a frame as `ContextPass` does, without what was kept of earlier ones."""
+        """Look at a frame as `ContextPass` does, with nothing of its text known."""
         with self.at_work:
+            if not self.memory.text.is_reading:
+                self.memory.text = TextWatch()
             start_s = time.perf_counter()
-            found = self.stage_b.look(frame, tier1, ContextMemory(), is_late)
+            found = self.stage_b.look(frame, tier1, self.memory, is_late)
             self.latencies_ms.append((time.perf_counter() - start_s) * 1000)
             return found
 

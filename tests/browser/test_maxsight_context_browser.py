@@ -85,6 +85,16 @@ def test_a_photo_is_described_read_searched_and_seen_through_other_eyes(
     show(page, photo)
     page.locator("#maxsight-around").click()
     page.wait_for_function("heard.some((one) => /car .*person /.test(one.text))")
+    # Without a language model the short sentences stay, and nobody waits.
+    page.get_by_label("In fuller sentences").check()
+    page.locator("#maxsight-around").click()
+    page.wait_for_function(
+        """() => {
+          const said = heard.map((one) => one.text);
+          const at = said.lastIndexOf("One moment.");
+          return at >= 0 && said.slice(at).some((text) => /car .*person /.test(text));
+        }"""
+    )
     page.locator("#maxsight-title").click()
     page.keyboard.press("t")
     expect(card(page, "read")).to_contain_text("EXIT 12", timeout=PAGE_LIMIT_MS)
@@ -111,6 +121,8 @@ def test_a_photo_is_described_read_searched_and_seen_through_other_eyes(
     expect(figures).to_have_count(2)
     page.locator("#maxsight-eyes-way").get_by_label("What may help").check()
     expect(figures.nth(1)).to_contain_text("What may help: Short sight")
+    page.locator("#maxsight-eyes-panel summary").click()
+    expect(page.locator("#maxsight-eyes-panel details")).to_contain_text("read in full")
     assert all(alt for alt in figures.locator("img").evaluate_all("all => all.map((i) => i.alt)"))
     picture(page, "desktop")
     assert serious_findings(page, "surroundings") == []

@@ -7,12 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.chat_page import spoken_count
 from tests.browser.conftest import Visits
-from tests.browser.test_access_browser import (
-    APPEARANCES,
-    TOO_WIDE,
-    choose_appearance,
-    serious_findings,
-)
+from tests.browser.test_access_browser import TOO_WIDE, violations_in_every_appearance
 from tests.browser.upcycle_page import (
     CARDS,
     PROJECT,
@@ -72,9 +67,8 @@ def test_a_whole_visit_needs_no_pointer(page: Page) -> None:
     expect(first).to_be_focused()
 
 
-@pytest.mark.parametrize("width", [390, 320])
-def test_a_phone_scrolls_down_but_never_sideways(width: int, visits: Visits) -> None:
-    page = visits.open(width=width, height=800)
+def test_a_phone_scrolls_down_but_never_sideways(visits: Visits) -> None:
+    page = visits.open(width=320, height=800)
     open_upcycle(page)
     assert page.evaluate(TOO_WIDE) == []
     find(page, "garden gnome")
@@ -95,30 +89,27 @@ def test_a_phone_scrolls_down_but_never_sideways(width: int, visits: Visits) -> 
         assert page.evaluate(TOO_WIDE) == []
 
 
-@pytest.mark.parametrize("appearance", list(APPEARANCES))
-def test_axe_finds_nothing_serious_in_any_state(appearance: str, upcycling: Page) -> None:
-    choose_appearance(upcycling, appearance)
-    findings = serious_findings(upcycling, "empty")
+def test_axe_finds_nothing_in_any_state(upcycling: Page) -> None:
     find(upcycling, "two broken umbrellas")
     unfold(upcycling, "#upcycle-filters")
     unfold(upcycling, "#upcycle-correction")
-    findings += serious_findings(upcycling, "found, all open")
+    found = violations_in_every_appearance(upcycling, "found, all open")
     open_card(upcycling)
     upcycling.get_by_role("button", name="See the path in the graph").wait_for()
-    findings += serious_findings(upcycling, "project")
+    found += violations_in_every_appearance(upcycling, "project")
     open_view(upcycling, "Graph")
     wait_for_graph(upcycling)
     upcycling.locator("#upcycle-words summary").click()
-    findings += serious_findings(upcycling, "graph")
+    found += violations_in_every_appearance(upcycling, "graph")
     open_view(upcycling, "Why not?")
     upcycling.locator("#upcycle-ruled-out .panel, #upcycle-ruled-out p").first.wait_for()
-    findings += serious_findings(upcycling, "why not")
+    found += violations_in_every_appearance(upcycling, "why not")
     open_view(upcycling, "Compare")
     upcycling.locator("#upcycle-comparison table").first.wait_for()
-    findings += serious_findings(upcycling, "compare")
+    found += violations_in_every_appearance(upcycling, "compare")
     open_view(upcycling, "Projects")
     find(upcycling, "battery")
-    findings += serious_findings(upcycling, "danger")
+    found += violations_in_every_appearance(upcycling, "danger")
     find(upcycling, "asdf qwer")
-    findings += serious_findings(upcycling, "not understood")
-    assert not findings, "\n".join(findings)
+    found += violations_in_every_appearance(upcycling, "not understood")
+    assert not found, "\n".join(found)

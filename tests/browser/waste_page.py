@@ -96,7 +96,7 @@ def read_card(page: Page) -> ShownCard:
         bin_name=text(".answer-bin-name"),
         sureness=text(".answer-sure"),
         steps=card.locator(".answer-steps li").all_inner_texts(),
-        source=text(":scope > .answer-source"),
+        source=text(":scope > .answer-source:not(.journey-kept)"),
     )
 
 

@@ -8,14 +8,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from components.context import AppContext
 from components.maxsight_actions import MaxSightTab
 from components.maxsight_context_actions import ContextTab
 from components.maxsight_form import Form
+from engines.maxsight.frames import Pixels
+from engines.maxsight.ocr import Quads
 from engines.maxsight.pipeline import MaxSightPipeline
 from engines.maxsight.preferences import Preferences
 from engines.maxsight.stage_b import ContextPass
-from engines.maxsight.text_lines import TextLine
+from engines.maxsight.text_lines import Reading, TextLine
 from engines.maxsight.tiers import SeenObject
 from engines.runtime.errors import WeightsMissingError
 from engines.runtime.gate import StageGate
@@ -60,6 +64,26 @@ class Book:
 
 
 @dataclass
+class Signs:
+    """What Stage B reads: the lines that a test wants, one below the other."""
+
+    lines: Sequence[TextLine] = ()
+
+    def load(self) -> None: ...
+
+    def find(self, pixels: Pixels) -> Quads:
+        return np.array([one.corners for one in self.lines], np.float32).reshape(-1, 4, 2)
+
+    def line_picture(self, pixels: Pixels, quad: Quads) -> Pixels:
+        (number,) = (n for n, one in enumerate(self.lines) if np.array_equal(one.corners, quad))
+        return np.full((8, 8, 3), number, np.uint8)
+
+    def read_line(self, crop: Pixels) -> Reading:
+        one = self.lines[int(crop[0, 0, 0])]
+        return Reading(one.text, one.confidence, False)
+
+
+@dataclass
 class Bench:
     """A tab whose Stage B is the real one, with eyes and a book that a test sets."""
 
@@ -67,7 +91,7 @@ class Bench:
     clock: Clock = field(default_factory=Clock)
     things: list[SeenObject] = field(default_factory=lambda: [seen_at(2.0, "chair")])
     book: Book = field(default_factory=Book)
-    signs: Book = field(default_factory=Book)
+    signs: Signs = field(default_factory=Signs)
 
     def __post_init__(self) -> None:
         settings = Settings()

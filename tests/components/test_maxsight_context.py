@@ -29,7 +29,8 @@ IDS = (
     "maxsight-read", "maxsight-context", "maxsight-context-message", "maxsight-context-eyes",
     "maxsight-context-again", "maxsight-context-describe", "maxsight-context-follow",
     "maxsight-context-panel", "maxsight-find", "maxsight-find-end", "maxsight-find-thing",
-    "maxsight-describe", "maxsight-eyes", "maxsight-eyes-take", "maxsight-eyes-follow",
+    "maxsight-describe", "maxsight-fuller", "maxsight-context-fuller-again",
+    "maxsight-eyes", "maxsight-eyes-take", "maxsight-eyes-follow",
     "maxsight-eyes-condition", "maxsight-eyes-severity", "maxsight-eyes-way",
     "maxsight-eyes-panel",
 )  # fmt: skip
@@ -145,7 +146,7 @@ def test_a_less_sure_line_is_a_perhaps_in_the_persons_own_language(bench: Bench)
     ("book", "is_filmed", "words"),
     [
         pytest.param(Book(), True, "No text found.", id="no text"),
-        pytest.param(Book(), False, "There is no picture yet.", id="no picture"),
+        pytest.param(Book(), False, "There is no picture now.", id="no picture"),
         pytest.param(Book(is_missing=True), True, "rapidocr is not installed", id="missing"),
         pytest.param(Book(is_slow=True), True, "took too long", id="late"),
     ],
@@ -158,6 +159,38 @@ def test_where_nothing_can_be_read_it_says_why(
         bench.film()
     message = read(context.read(ONE))
     assert message["kind"] == "read" and words in message.get("error", message["text"])
+
+
+@pytest.mark.parametrize(
+    ("language", "no_picture", "late", "black", "tag"),
+    [
+        ("en", "no picture now", "took too long", "picture is black", "en-US"),
+        ("es", "no hay imagen", "demasiado", "imagen está negra", "es-ES"),
+        ("de", "kein Bild", "zu lange gedauert", "Bild ist schwarz", "de-DE"),
+    ],
+)
+def test_what_is_wrong_is_spoken_in_the_persons_language(
+    bench: Bench, language: str, no_picture: str, late: str, black: str, tag: str
+) -> None:
+    bench.prefer(language=language)
+    context = ContextTab(bench.tab, Book(is_slow=True), bench.clock)
+    message = read(context.read(ONE))
+    assert no_picture in message["error"] and message["lang"] == tag
+    bench.film()
+    message = read(context.read(ONE))
+    assert late in message["error"] == message["text"] and message["lang"] == tag
+    bench.tab.look(ONE, np.zeros((*FRAME_SIZE, 3), np.uint8))
+    answer = read(bench.tab.around(ONE))
+    assert black in answer["text"] and answer["lang"] == tag
+
+
+def test_the_networks_that_read_are_the_engines_own(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = bench.tab.context.pool.get("maxsight")
+    monkeypatch.setattr(engine, "reader", Book([line("EXIT")]))
+    bench.film()
+    assert read(ContextTab(bench.tab, clock=bench.clock).read(ONE))["text"] == "EXIT."
 
 
 def test_the_same_answer_is_a_new_one_for_the_page(bench: Bench) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import base64
+import json
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import gradio as gr
 import httpx
 import pytest
 from gradio_client import Client
@@ -107,8 +108,7 @@ def test_an_assistant_gets_an_answer(address: str) -> None:
     result = asked(address, lambda session: session.call_tool("identify_waste", arguments))
     assert not result.isError
     (content,) = result.content
-    # Gradio hands a dict over as Python writes it.
-    found = ast.literal_eval(content.text)  # type: ignore[union-attr]
+    found = json.loads(content.text)  # type: ignore[union-attr]
     assert found["item"]["id"] == "glass_bottle"
     assert found["rule"]["place_name"] == "Germany"
 
@@ -126,6 +126,26 @@ def test_the_api_stands_beside_the_page(address: str) -> None:
     assert "<html" in httpx.get(address).text
     found = httpx.post(f"{address}api/v1/recommend", json={"item": "glass jar"}, timeout=120)
     assert found.json()["projects"]
+
+
+def test_a_program_on_this_machine_cannot_pass_for_many_clients(context: AppContext) -> None:
+    settings = Settings(port=free_port(), api_requests_per_s=0.001, api_burst=2)
+    own = AppContext(settings, EnginePool(settings, context.pool.lane))
+    with gr.Blocks() as app:
+        pass
+    app.launch(
+        server_port=settings.port, prevent_thread_lock=True, quiet=True, **program_options(app, own)
+    )
+    try:
+        statuses = [
+            httpx.get(
+                f"{app.local_url}health", headers={"X-Forwarded-For": f"203.0.113.{number}"}
+            ).status_code
+            for number in range(3)
+        ]
+    finally:
+        app.close(verbose=False)
+    assert statuses == [200, 200, 429]
 
 
 def test_without_the_package_it_is_said_what_to_install(

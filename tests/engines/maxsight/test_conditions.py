@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from engines.maxsight.conditions import (
     CONDITIONS,
+    HOW_CHECKED,
     NOT_THE_EXPERIENCE,
     condition_of,
     enhance,
@@ -87,6 +88,15 @@ def test_a_condition_says_what_it_is_and_where_its_numbers_come_from(condition: 
         assert text.endswith(".") and "  " not in text and "!" not in text
     assert condition.assumes == "" or condition.assumes.endswith(".")
     assert condition.name and condition_of(condition.id) is condition
+
+
+def test_a_source_that_is_named_from_memory_says_so_and_the_phrase_is_explained() -> None:
+    assert "“not checked”" in HOW_CHECKED
+    unread = {"hyperopia": "CPG16", "presbyopia": "Duane", "amblyopia": "Hess and Howell"}
+    unread["cortical_visual_impairment"] = "Dutton"
+    for one in CONDITIONS:
+        assert ("not checked" in one.source) == (one.id in unread)
+        assert unread.get(one.id, "") in one.source.partition("not checked")[0]
 
 
 @pytest.mark.parametrize("condition_id", ["myopia", "hyperopia", "presbyopia", "astigmatism"])

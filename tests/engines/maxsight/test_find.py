@@ -22,6 +22,7 @@ from engines.maxsight.find import guide, tone_hz, tones_per_s
 from engines.maxsight.findability import Findability
 from engines.maxsight.free_path import FreePath, SidePath
 from engines.maxsight.measures import Difficulty
+from engines.maxsight.picture_state import PROBLEMS
 from engines.maxsight.preferences import LANGUAGES
 from engines.maxsight.tiers import Urgency, Zone
 from engines.runtime.errors import InputError
@@ -256,3 +257,9 @@ def test_no_two_languages_share_a_whole_sentence() -> None:
         ("find.not_in_view", "free.begin"), (("en", "es"), ("en", "de"))
     ):
         assert sentences[first][name] != sentences[second][name]
+
+
+def test_what_is_wrong_with_a_picture_has_the_same_words_in_english_everywhere() -> None:
+    for state, text in PROBLEMS.items():
+        assert context_wording("en").picture_problem(state) == text
+    assert context_wording("de").picture_problem("fine") == ""

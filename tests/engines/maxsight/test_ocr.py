@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import shutil
-import socket
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFont
 
-from engines.maxsight import ocr
+from engines.maxsight import ocr_networks
 from engines.maxsight.frames import Pixels
-from engines.maxsight.ocr import LEAST_CONFIDENCE, MODELS, TextReader
+from engines.maxsight.ocr import LEAST_CONFIDENCE, TextReader
+from engines.maxsight.ocr_networks import MODELS
 from engines.maxsight.text_language import language_of
 from engines.maxsight.text_lines import TextLine, reading_order
 from engines.maxsight.text_memory import (
@@ -34,40 +32,9 @@ from engines.runtime.errors import (
     WeightsMissingError,
 )
 from tests.engines.maxsight.scene_things import line
+from tests.engines.maxsight.signs import sign
 
-FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
 SIGN = ("Öffnungszeiten", "Straße gesperrt", "¿Dónde está?")
-
-
-@pytest.fixture(scope="module")
-def reader() -> TextReader:
-    one = TextReader()
-    with pytest.MonkeyPatch.context() as patch:
-        # Loading must never ask the Internet for a file.
-        def refuse(*_: Any) -> None:
-            raise AssertionError("the network was used")
-
-        patch.setattr(socket.socket, "connect", refuse)
-        one.load()
-    return one
-
-
-def _sign(
-    lines: tuple[str, ...],
-    *,
-    size: tuple[int, int] = (640, 480),
-    letters: int = 50,
-    degrees: float = 0.0,
-) -> Pixels:
-    picture = Image.new("RGB", size, (90, 110, 90))
-    draw = ImageDraw.Draw(picture)
-    edge = size[0] // 11
-    draw.rectangle((edge, edge, size[0] - edge, size[1] - edge), fill=(240, 240, 230))
-    font = ImageFont.truetype(str(FONT), letters)
-    for number, text in enumerate(lines):
-        place = 1.4 * edge, 1.4 * edge + 1.5 * letters * number
-        draw.text(place, text, font=font, fill=(20, 20, 40))
-    return np.asarray(picture.rotate(degrees, expand=True))
 
 
 def _texts(lines: tuple[TextLine, ...] | None) -> list[str]:
@@ -79,7 +46,7 @@ def _texts(lines: tuple[TextLine, ...] | None) -> list[str]:
     "degrees", [0, 180, 90, 10], ids=["upright", "on its head", "side", "tilt"]
 )
 def test_a_sign_is_read_in_order_however_it_hangs(reader: TextReader, degrees: int) -> None:
-    lines = reader.read(_sign(SIGN, degrees=degrees))
+    lines = reader.read(sign(SIGN, degrees=degrees))
     assert lines is not None
     assert _texts(lines) == list(SIGN)
     assert [one.language for one in lines] == ["de", "de", "es"]
@@ -103,7 +70,7 @@ def test_a_picture_without_text_gives_no_line(reader: TextReader, picture: Pixel
 
 
 def test_corners_of_an_8k_picture_are_in_its_own_pixels(reader: TextReader) -> None:
-    lines = reader.read(_sign(("WAY OUT",), size=(7680, 4320), letters=500))
+    lines = reader.read(sign(("WAY OUT",), size=(7680, 4320), letters=500))
     assert _texts(lines) == ["WAY OUT"]
     assert lines is not None
     x0, y0, x1, y1 = lines[0].box
@@ -111,13 +78,13 @@ def test_corners_of_an_8k_picture_are_in_its_own_pixels(reader: TextReader) -> N
 
 
 def test_small_letters_in_a_large_picture_are_read_once_on_request(reader: TextReader) -> None:
-    picture = _sign(("small print of the contract",), size=(1280, 960), letters=20)
+    picture = sign(("small print of the contract",), size=(1280, 960), letters=20)
     lines = reader.read(picture, is_thorough=True)
     assert _texts(lines) == ["small print of the contract"]
 
 
 def test_letters_too_small_to_read_are_not_guessed(reader: TextReader) -> None:
-    assert _texts(reader.read(_sign(("unreadable",), letters=4), is_thorough=True)) == []
+    assert _texts(reader.read(sign(("unreadable",), letters=4), is_thorough=True)) == []
 
 
 @pytest.mark.parametrize(
@@ -136,17 +103,57 @@ def test_what_is_no_picture_is_refused(reader: TextReader, picture: Any) -> None
 
 
 def test_reading_stops_when_it_gets_late(reader: TextReader) -> None:
-    picture = _sign(SIGN)
+    picture = sign(SIGN)
     answers = iter([False, True])
     assert reader.read(picture, is_late=lambda: next(answers)) is None
     assert reader.read(picture, is_late=lambda: True) is None
 
 
 def test_a_reader_that_is_not_loaded_says_so() -> None:
-    one = TextReader()
+    one, frame = TextReader(), np.zeros((64, 64, 3), np.uint8)
     assert not one.health().is_ready
-    with pytest.raises(EngineUnavailableError, match="not loaded"):
-        one.read(np.zeros((64, 64, 3), np.uint8))
+    quad = np.zeros((4, 2), np.float32)
+    for job in (
+        lambda: one.read(frame),
+        lambda: one.find(frame),
+        lambda: one.read_line(frame),
+        lambda: one.line_picture(frame, quad),
+    ):
+        with pytest.raises(EngineUnavailableError, match="not loaded"):
+            job()
+
+
+def test_line_by_line_the_same_is_read_as_at_once(reader: TextReader) -> None:
+    picture = sign(SIGN)
+    quads = reader.find(picture)
+    assert quads is not None
+    readings = [reader.read_line(reader.line_picture(picture, quad)) for quad in quads]
+    assert {one.text for one in readings if one is not None} == set(SIGN)
+
+
+def test_steps_are_left_out_while_somebody_else_reads_and_nobody_waits(
+    reader: TextReader,
+) -> None:
+    picture = sign(("EXIT",))
+    quads = reader.find(picture)
+    assert quads is not None
+    crop = reader.line_picture(picture, quads[0])
+    asked: list[Any] = []
+
+    def meanwhile() -> bool:
+        asked.extend((reader.find(picture), reader.read_line(crop)))
+        return True
+
+    assert reader.read(picture, is_late=meanwhile) is None
+    assert asked == [None, None]
+    reading = reader.read_line(crop)
+    assert reading is not None and reading.text == "EXIT"
+
+
+def test_loading_again_keeps_the_networks_that_are_there(reader: TextReader) -> None:
+    before = reader._engine
+    reader.load()
+    assert reader._engine is before
 
 
 def test_health_follows_loading_and_unloading(reader: TextReader) -> None:
@@ -154,7 +161,7 @@ def test_health_follows_loading_and_unloading(reader: TextReader) -> None:
 
 
 def test_a_missing_package_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ocr, "PACKAGE", "rapidocr_that_is_not_installed")
+    monkeypatch.setattr(ocr_networks, "PACKAGE", "rapidocr_that_is_not_installed")
     with pytest.raises(WeightsMissingError, match=r"pip install -r requirements\.txt"):
         TextReader().load()
 
@@ -165,7 +172,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_changed_file_is_refused(tmp_path: Path) -> None:
-    source = ocr._package_models()
+    source = ocr_networks.package_models()
     for model in MODELS:
         shutil.copy(source / model.file, tmp_path / model.file)
     with (tmp_path / MODELS[-1].file).open("r+b") as file:
@@ -250,18 +257,18 @@ def test_readings_are_one_text_if_digits_agree_and_most_letters(
 
 
 def test_a_text_is_told_once_while_it_stays_and_again_after_it_was_gone() -> None:
-    memory, sign = TextMemory(), line("Push to open")
-    assert memory.update([sign, line("EXIT")], 0.0) == (sign, line("EXIT"))
+    memory, door = TextMemory(), line("Push to open")
+    assert memory.update([door, line("EXIT")], 0.0) == (door, line("EXIT"))
     for second in range(1, 40):
         assert memory.update([line("Push to opcn")], float(second)) == ()
     assert memory.update([], 39.0 + FORGET_AFTER_S) == ()
-    assert memory.update([sign], 39.5 + FORGET_AFTER_S) == (sign,)
+    assert memory.update([door], 39.5 + FORGET_AFTER_S) == (door,)
 
 
 def test_a_restarted_clock_forgets_everything() -> None:
-    memory, sign = TextMemory(), line("EXIT")
-    memory.update([sign], 100.0)
-    assert memory.update([sign], 1.0) == (sign,)
+    memory, way_out = TextMemory(), line("EXIT")
+    memory.update([way_out], 100.0)
+    assert memory.update([way_out], 1.0) == (way_out,)
 
 
 def test_a_memory_stays_bounded() -> None:

@@ -12,13 +12,15 @@ import pytest
 from engines.maxsight import stage_b
 from engines.maxsight.context_memory import ContextMemory
 from engines.maxsight.frames import Pixels
-from engines.maxsight.stage_b import LONGEST_FLOW_S, OUTPUT, TEXT_LASTS_S, Context, ContextPass
-from engines.maxsight.text_lines import TextLine
+from engines.maxsight.ocr import Quads
+from engines.maxsight.stage_b import LONGEST_FLOW_S, OUTPUT, Context, ContextPass
+from engines.maxsight.text_lines import Reading
+from engines.maxsight.text_watch import TEXT_LASTS_S
 from engines.maxsight.tiers import SeenObject, Tier1, Urgency, Zone
 from engines.runtime.errors import EngineUnavailableError, WeightsMissingError
 
 SIZE = (240, 320)
-EXIT = TextLine("EXIT", ((10.0, 10.0), (50.0, 10.0), (50.0, 20.0), (10.0, 20.0)), 0.9, None)
+QUAD = np.array(((10, 10), (50, 10), (50, 20), (10, 20)), np.float32)
 CAR = SeenObject("car", 0.9, (200.0, 100.0, 300.0, 160.0), Zone.MEDIUM, 6.0, False, Urgency.WARNING)
 
 
@@ -39,16 +41,23 @@ class FakeReader:
     """Reads one sign, or does not even load."""
 
     def __init__(self, problem: Exception | None = None) -> None:
-        self.problem, self.loads, self.frames = problem, 0, []  # type: ignore[var-annotated]
+        self.problem, self.loads = problem, 0
+        self.frames: list[Pixels] = []
 
     def load(self) -> None:
         self.loads += 1
         if self.problem is not None:
             raise self.problem
 
-    def read(self, frame: Any) -> tuple[TextLine, ...]:
-        self.frames.append(frame)
-        return (EXIT,)
+    def find(self, pixels: Pixels) -> Quads:
+        self.frames.append(pixels)
+        return QUAD[None]
+
+    def line_picture(self, pixels: Pixels, quad: Quads) -> Pixels:
+        return pixels[10:20, 10:50]
+
+    def read_line(self, crop: Pixels) -> Reading | None:
+        return Reading("EXIT", 0.9, False)
 
 
 def look(
@@ -106,15 +115,28 @@ def test_text_is_read_now_and_then_and_lasts_a_while() -> None:
     stage, memory = ContextPass(reader), ContextMemory()
     for step in range(10):
         found = look(stage, noise(step), tier1_of(step, step / 10), memory)
-        assert found.lines == (EXIT,)
+        assert [line.text for line in found.lines] == ["EXIT"]
+        assert found.lines[0].box == (10.0, 10.0, 50.0, 20.0)
     assert reader.loads == 1
     assert 1 <= len(reader.frames) <= 3
-    memory.sharpest.take(1.0)
     quiet = ContextPass(None)
     assert look(quiet, noise(0), tier1_of(11, 1.1), memory).lines == ()
     late_s = 1.0 + TEXT_LASTS_S + 5.0
-    reader.read = lambda frame: ()  # type: ignore[method-assign, assignment]
+    reader.find = lambda pixels: QUAD[None][:0]  # type: ignore[method-assign]
     assert look(stage, noise(0), tier1_of(12, late_s), memory).lines == ()
+
+
+def test_text_of_a_frame_that_was_made_smaller_lies_where_it_is_in_the_frame() -> None:
+    tier1 = replace(tier1_of(1, 0.0), frame_size=(480, 640))
+    (line,) = look(ContextPass(FakeReader()), noise(0), tier1, ContextMemory()).lines
+    assert line.box == (20.0, 20.0, 100.0, 40.0)
+
+
+def test_a_look_that_has_no_time_left_reads_no_line_and_the_next_one_does() -> None:
+    now_s = iter(np.arange(0.0, 100.0, 0.3))
+    stage, memory = ContextPass(FakeReader(), clock=lambda: float(next(now_s))), ContextMemory()
+    assert look(stage, noise(0), tier1_of(1, 0.0), memory).lines == ()
+    assert len(look(stage, noise(1), tier1_of(2, 0.1), memory).lines) == 1
 
 
 def test_a_reader_that_does_not_load_is_named_and_not_asked_again() -> None:
@@ -132,7 +154,7 @@ def test_preparing_loads_the_reader_before_the_first_look_and_never_raises() -> 
     stage = ContextPass(reader)
     stage.prepare()
     assert reader.loads == 1
-    assert look(stage, noise(0), tier1_of(1, 0.0), ContextMemory()).lines == (EXIT,)
+    assert len(look(stage, noise(0), tier1_of(1, 0.0), ContextMemory()).lines) == 1
     assert reader.loads == 1
     broken = ContextPass(FakeReader(WeightsMissingError("No networks.", "Install them.")))
     broken.prepare()

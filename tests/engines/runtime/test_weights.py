@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from engines.runtime.weights import (
     load_tensors,
     packaged_weights_report,
 )
+from engines.runtime.weights_hashes import sha256_of
 
 LITE2 = PACKAGED_WEIGHTS["efficientnet_lite2"]
 HAS_LITE2 = importlib.util.find_spec(LITE2.package) is not None
@@ -50,6 +52,8 @@ def with_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, without_packag
     path = package / "models" / "efficientnet-lite2-0000.pth"
     path.parent.mkdir()
     torch.save({"weight": torch.arange(3.0)}, path)
+    known = replace(LITE2, sha256={path.name: sha256_of(path)})
+    monkeypatch.setitem(PACKAGED_WEIGHTS, LITE2.name, known)
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     importlib.invalidate_caches()
     return path
