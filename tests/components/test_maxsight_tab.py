@@ -60,7 +60,8 @@ def events(page: gr.Blocks, elem_id: str, event: str) -> list[dict[str, Any]]:
 
 
 def test_the_tab_stands_before_the_systems_and_every_part_has_its_id(page: gr.Blocks) -> None:
-    assert [spec.id for spec in shell.TABS] == ["waste", "ask", "upcycle", "maxsight", "system"]
+    ids = [spec.id for spec in shell.TABS]
+    assert ids == ["waste", "ask", "upcycle", "maxsight", "system", "about"]
     assert set(parts(page)) >= IDS
 
 

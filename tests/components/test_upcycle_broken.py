@@ -28,7 +28,7 @@ def lane(tmp_path: Path) -> Iterator[CpuLane]:
 
 def html_parts(app: gr.Blocks) -> dict[str, str]:
     return {
-        component["props"].get("elem_id"): str(component["props"]["value"])
+        component["props"].get("elem_id"): str(component["props"].get("value", ""))
         for component in app.get_config_file()["components"]
         if component["type"] == "html"
     }

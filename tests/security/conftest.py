@@ -78,9 +78,9 @@ class Listener:
     asked: list[str] = field(default_factory=list)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Serve the page with secrets set and small limits, once for all tests here."""
+    """Serve the page with secrets set and small limits; tests elsewhere must not see them."""
     home = tmp_path_factory.mktemp("security")
     with pytest.MonkeyPatch.context() as environment:
         for name, value in SECRETS.items():
