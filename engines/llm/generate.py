@@ -203,7 +203,7 @@ class _Work:
         max_new_tokens: int,
         sampling: Sampling,
     ) -> None:
-        from transformers import DynamicCache, LogitsProcessorList
+        from transformers import LogitsProcessorList
         from transformers.generation.logits_process import (
             RepetitionPenaltyLogitsProcessor,
             TemperatureLogitsWarper,
@@ -211,7 +211,7 @@ class _Work:
         )
 
         loaded = model.loaded()
-        self._network, self._device = loaded.network, loaded.network.device
+        self._device = loaded.decoder.device
         self.stop_ids = loaded.stop_ids
         self.prompt = encode_chat(loaded.tokenizer, messages)
         room = loaded.max_context - len(self.prompt)
@@ -222,8 +222,7 @@ class _Work:
             )
         self.max_new_tokens = min(max_new_tokens, room)
         self.written: list[int] = []
-        self._cache = DynamicCache(config=loaded.network.config)
-        self._known = loaded.prefix.fill(self._cache, self.prompt) if loaded.prefix else 0
+        self._reading = loaded.decoder.begin(self.prompt, len(self.prompt) + self.max_new_tokens)
         self._text = Detokenizer(loaded.tokenizer)
         self._prefill_ms = self._decode_ms = 0.0
         self._steps = 0
@@ -241,7 +240,7 @@ class _Work:
 
     def prompt_pieces(self) -> list[list[int]]:
         """Cut what is still to read of the prompt into pieces of at most PREFILL_TOKENS tokens."""
-        ids = self.prompt[self._known :]
+        ids = self.prompt[self._reading.known :]
         return [ids[at : at + PREFILL_TOKENS] for at in range(0, len(ids), PREFILL_TOKENS)]
 
     def read(self, piece: list[int]) -> int:
@@ -272,7 +271,7 @@ class _Work:
         """Sum up."""
         return GenerationStats(
             prompt_tokens=len(self.prompt),
-            kept_tokens=self._known,
+            kept_tokens=self._reading.known,
             tokens=len(self.written),
             prefill_ms=self._prefill_ms,
             decode_tokens_per_s=self._steps / self._decode_ms * 1000 if self._decode_ms else 0.0,
@@ -281,13 +280,7 @@ class _Work:
 
     @torch.inference_mode()
     def _next(self, ids: list[int]) -> int:
-        logits = self._network(
-            input_ids=torch.tensor([ids], device=self._device),
-            past_key_values=self._cache,
-            use_cache=True,
-            logits_to_keep=1,
-        ).logits
-        scores = logits[:, -1].float()  # (1, vocabulary)
+        scores = self._reading.logits(ids)  # (1, vocabulary)
         if not bool(torch.isfinite(scores).all()):
             raise EngineUnavailableError(
                 "The language model computed values that are no numbers.",

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from engines.llm.adapter import ADAPTER_FILE, with_adapter
+from engines.llm.converted import Kind, Plain, folder_for, open_converted
+from engines.llm.decoding import Decoder, TransformersDecoder
+from engines.llm.llama_cpp import has_llama_cpp
 from engines.llm.packed import pack_for_decoding
-from engines.llm.prefix import PromptPrefix, read_prefix
+from engines.llm.prefix import shared_tokens
 from engines.llm.reading import read_folder, read_gguf
 from engines.runtime.device import Placement
 from engines.runtime.errors import (
     EngineUnavailableError,
+    ReleafError,
     WeightsCorruptError,
     WeightsMissingError,
 )
@@ -37,6 +41,8 @@ SHIPPED_MODEL = "smollm2_135m_instruct"
 ADAPTER_OFF = "off"
 SHIPPED_ADAPTER = "llm-lora"
 WARMUP_TOKENS = 16
+# Larger models are not converted unasked: that holds them in float32, twice or four times as large.
+MAX_CONVERTED_BYTES = 2_000_000_000
 
 # ChatML with the system text that SmolLM2 was trained with, as in its GGUF file.
 CHATML = (
@@ -64,24 +70,23 @@ TURN_ENDS = (
 
 @dataclass(frozen=True)
 class Loaded:
-    """A network with its tokenizer; replaced as a whole, never changed.
+    """A model with its tokenizer; replaced as a whole, never changed.
 
     Attributes:
+        decoder: computes with its weights.
         stop_ids: tokens at which an answer ends.
         max_context: most tokens of prompt and answer together.
         name, origin: which model it is and where it was found, for a person.
         has_adapter: whether a PEFT adapter is merged into it.
-        prefix: what all prompts begin with, already read; None before the warm-up.
     """
 
-    network: PreTrainedModel
+    decoder: Decoder
     tokenizer: PreTrainedTokenizerBase
     stop_ids: frozenset[int]
     max_context: int
     name: str
     origin: str
     has_adapter: bool
-    prefix: PromptPrefix | None = None
 
 
 class LanguageModel:
@@ -105,54 +110,28 @@ class LanguageModel:
         """
         ensure_torchvision()
         adapter = self._adapter_folder()
-        network, tokenizer, name, origin = self._read_chat_model()
-        if adapter is not None:
-            network = with_adapter(network, adapter, names=self.names_of(name))
-        module: nn.Module = network
-        # Not `module.to(dtype)`: it would round the rotary frequencies too, and a position of 500
-        # would be turned by most of a radian.
-        for parameter in module.parameters():
-            parameter.data = parameter.data.to(self.placement.dtype)
-        module.to(self.placement.device)
-        module.eval().requires_grad_(False)
-        pack_for_decoding(module)
-        loaded = Loaded(
-            network=network,
-            tokenizer=tokenizer,
-            stop_ids=_stop_ids(network, tokenizer),
-            max_context=int(getattr(network.config, "max_position_embeddings", 2048)),
-            name=name,
-            origin=origin,
-            has_adapter=adapter is not None,
-        )
+        loaded = self._load_converted(adapter) or self._load_network(adapter)
         with self._lock:
             self._loaded = loaded
 
     def warmup(self) -> None:
-        """Read what all prompts begin with, and keep it; then one token, as in writing."""
+        """Read what all prompts begin with, which is kept; then one token, as in writing."""
         loaded = self.loaded()
-        prefix = read_prefix(loaded.network, loaded.tokenizer)
-        network: Any = loaded.network
-        ids = torch.arange(WARMUP_TOKENS, device=network.device).unsqueeze(0)
-        with torch.inference_mode():
-            cache = network(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
-            network(input_ids=ids[:, :1], past_key_values=cache, use_cache=True, logits_to_keep=1)
-        with self._lock:
-            if self._loaded is loaded:
-                self._loaded = replace(loaded, prefix=prefix)
+        loaded.decoder.keep(shared_tokens(loaded.tokenizer))
+        ids = range(WARMUP_TOKENS)
+        reading = loaded.decoder.begin(ids, WARMUP_TOKENS + 1)
+        reading.logits(ids)
+        reading.logits(ids[:1])
 
     def health(self) -> EngineHealth:
         """Say which model it runs."""
         loaded = self._loaded
         if loaded is None:
             return EngineHealth(is_ready=False, detail="No language model is loaded.")
-        size = round(sum(p.numel() for p in loaded.network.parameters()) / 1e6)
-        dtype = str(loaded.network.dtype).removeprefix("torch.")
         adapter = ", with an adapter" if loaded.has_adapter else ""
         return EngineHealth(
             is_ready=True,
-            detail=f"{loaded.name}, {size} million parameters in {dtype}, from {loaded.origin}"
-            f"{adapter}",
+            detail=f"{loaded.name}, {loaded.decoder.detail}, from {loaded.origin}{adapter}",
         )
 
     def unload(self) -> None:
@@ -161,7 +140,7 @@ class LanguageModel:
             self._loaded = None
 
     def loaded(self) -> Loaded:
-        """Return network and tokenizer.
+        """Return decoder and tokenizer.
 
         Raises:
             EngineUnavailableError: if the model is not loaded.
@@ -185,7 +164,7 @@ class LanguageModel:
             As `load`.
         """
         ensure_torchvision()
-        network, tokenizer, name, _ = self._read_chat_model()
+        network, tokenizer, name, _ = self._read_chat_model(self.placement.dtype)
         return network, tokenizer, name
 
     def names_of(self, found: str) -> tuple[str, ...]:
@@ -194,8 +173,123 @@ class LanguageModel:
         packaged = PACKAGED_WEIGHTS.get(name)
         return (found, name) if packaged is None else (found, name, packaged.hub_repo)
 
-    def _read_chat_model(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, str, str]:
-        network, tokenizer, name, origin = self._read()
+    def _load_network(self, adapter: Path | None) -> Loaded:
+        network, tokenizer, name, origin = self._read_chat_model(self.placement.dtype)
+        if adapter is not None:
+            network = with_adapter(network, adapter, names=self.names_of(name))
+        module: nn.Module = network
+        # Not `module.to(dtype)`: it would round the rotary frequencies too, and a position of 500
+        # would be turned by most of a radian.
+        for parameter in module.parameters():
+            parameter.data = parameter.data.to(self.placement.dtype)
+        module.to(self.placement.device)
+        module.eval().requires_grad_(False)
+        pack_for_decoding(module)
+        return Loaded(
+            decoder=TransformersDecoder(network),
+            tokenizer=tokenizer,
+            stop_ids=_stop_ids(network, tokenizer),
+            max_context=_max_context(network),
+            name=name,
+            origin=origin,
+            has_adapter=adapter is not None,
+        )
+
+    def _load_converted(self, adapter: Path | None) -> Loaded | None:
+        """Read the model for the fastest engine; None if transformers has to compute."""
+        is_asked = self.settings.llm_engine != "auto"
+        for kind in self._engines():
+            try:
+                return self._read_converted(kind, adapter)
+            except MemoryError:
+                raise
+            except Exception as error:
+                # A machine, a model or a disk that doesn't allow it raises errors of many kinds.
+                if not is_asked:
+                    log.warning("%s can't compute the language model: %s", kind, error)
+                elif isinstance(error, ReleafError):
+                    raise
+                else:
+                    raise EngineUnavailableError(
+                        f"{kind} can't compute the language model: {error}",
+                        "Set RELEAF_LLM_ENGINE to auto.",
+                    ) from error
+        return None
+
+    def _engines(self) -> tuple[Kind, ...]:
+        """Return which engines to try before transformers."""
+        chosen = self.settings.llm_engine
+        if chosen == "transformers":
+            return ()
+        if chosen == "onnx":
+            return ("onnx",)
+        if chosen == "llama.cpp":
+            if has_llama_cpp():
+                return ("llama.cpp",)
+            raise EngineUnavailableError(
+                "The package llama-cpp-python, which RELEAF_LLM_ENGINE asks for, is not installed.",
+                "Run: pip install llama-cpp-python, or set RELEAF_LLM_ENGINE to auto.",
+            )
+        # Someone who asks for a precision gets it.
+        if self.placement.device.type != "cpu" or self.settings.dtype != "auto":
+            return ()
+        source = self._source()
+        if source is None or _bytes_of(source[0]) > MAX_CONVERTED_BYTES:
+            return ()
+        return ("llama.cpp", "onnx") if has_llama_cpp() else ("onnx",)
+
+    def _read_converted(self, kind: Kind, adapter: Path | None) -> Loaded:
+        source = self._source()
+        if source is None:
+            raise EngineUnavailableError(
+                f"{kind} computes models that are on this machine, and {self.settings.llm_model} "
+                "is on the Hub.",
+                "Set RELEAF_LLM_ENGINE to auto, or RELEAF_LLM_MODEL to the model's folder.",
+            )
+        path, origin = source
+
+        def read_plain() -> Plain:
+            network, tokenizer, name, _ = self._read_chat_model(torch.float32)
+            if adapter is not None:
+                network = with_adapter(network, adapter, names=self.names_of(name))
+            return Plain(
+                network=network.eval(),
+                tokenizer=tokenizer,
+                stop_ids=_stop_ids(network, tokenizer),
+                max_context=_max_context(network),
+                gguf=path if path.is_file() else None,
+            )
+
+        found = open_converted(
+            kind,
+            folder_for(kind, path, adapter, self.settings.cache_dir),
+            read_plain,
+            threads=self.settings.cpu_threads,
+        )
+        return Loaded(
+            decoder=found.decoder,
+            tokenizer=found.tokenizer,
+            stop_ids=frozenset(found.about.stop_ids),
+            max_context=found.about.max_context,
+            name=path.stem if path.is_file() else path.name,
+            origin=origin,
+            has_adapter=adapter is not None,
+        )
+
+    def _source(self) -> tuple[Path, str] | None:
+        """Return the model's GGUF file or its folder, and where that was found; None on the Hub."""
+        name = self.settings.llm_model
+        if name in PACKAGED_WEIGHTS:
+            found = find_weights(name, settings=self.settings)
+            path = found.path if found.path.suffix == ".gguf" else found.path.parent
+            return path, found.detail
+        folder = Path(name).expanduser()
+        return (folder, "its folder") if folder.is_dir() else None
+
+    def _read_chat_model(
+        self, dtype: torch.dtype
+    ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, str, str]:
+        network, tokenizer, name, origin = self._read(dtype)
         if tokenizer.chat_template is None:
             if self.settings.llm_model != SHIPPED_MODEL:
                 raise WeightsCorruptError(
@@ -205,36 +299,36 @@ class LanguageModel:
             tokenizer.chat_template = CHATML
         return network, tokenizer, name, origin
 
-    def _read(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, str, str]:
+    def _read(
+        self, dtype: torch.dtype
+    ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, str, str]:
         """Return network, tokenizer, name and origin of the model that the settings name."""
-        name, dtype = self.settings.llm_model, self.placement.dtype
-        folder = Path(name).expanduser()
-        if name in PACKAGED_WEIGHTS:
-            source = find_weights(name, settings=self.settings)
-            if source.path.suffix == ".gguf":
-                network, tokenizer = read_gguf(source.path, self.settings.cache_dir, dtype)
-                return network, tokenizer, source.path.stem, source.detail
-            folder, origin = source.path.parent, source.detail
-        elif folder.is_dir():
-            origin = "its folder"
-        else:
-            network, tokenizer = self._read_from_hub(name)
+        source = self._source()
+        if source is None:
+            name = self.settings.llm_model
+            network, tokenizer = self._read_from_hub(name, dtype)
             return network, tokenizer, name, "the Hugging Face Hub"
+        path, origin = source
+        if path.suffix == ".gguf":
+            network, tokenizer = read_gguf(path, self.settings.cache_dir, dtype)
+            return network, tokenizer, path.stem, origin
         try:
-            network, tokenizer = read_folder(folder, dtype, local_files_only=True)
+            network, tokenizer = read_folder(path, dtype, local_files_only=True)
         except Exception as error:
             # Damaged files raise many kinds: OSError, ValueError, KeyError, SafetensorError, ...
             raise WeightsCorruptError(
-                f"The language model in {folder} cannot be read: {error}",
+                f"The language model in {path} cannot be read: {error}",
                 "Restore the folder, or set RELEAF_LLM_MODEL to another model.",
             ) from error
-        return network, tokenizer, folder.name, origin
+        return network, tokenizer, path.name, origin
 
-    def _read_from_hub(self, repo: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    def _read_from_hub(
+        self, repo: str, dtype: torch.dtype
+    ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         try:
             return read_folder(
                 repo,
-                self.placement.dtype,
+                dtype,
                 local_files_only=not self.settings.is_hub_allowed,
                 cache_dir=str(self.settings.cache_dir / "hub"),
             )
@@ -284,3 +378,12 @@ def _stop_ids(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> f
     for known in (tokenizer.eos_token_id, getattr(generation, "eos_token_id", None)):
         ends.update(known if isinstance(known, list) else [] if known is None else [known])
     return frozenset(ends)
+
+
+def _max_context(network: PreTrainedModel) -> int:
+    return int(getattr(network.config, "max_position_embeddings", 2048))
+
+
+def _bytes_of(source: Path) -> int:
+    files = source.iterdir() if source.is_dir() else [source]
+    return sum(path.stat().st_size for path in files if path.is_file())

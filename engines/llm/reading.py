@@ -63,7 +63,7 @@ def read_gguf(
     Unpacking the quantised weights takes many seconds, reading the unpacked copy about one.
     """
     try:
-        copy = cache_dir / "llm" / f"{path.stem}-{_fingerprint(path)}"
+        copy = cache_dir / "llm" / f"{path.stem}-{fingerprint_of(path)}"
     except OSError as error:
         raise _corrupt_gguf(path, error) from error
     if copy.is_dir():
@@ -107,8 +107,12 @@ def _keep_copy(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, cop
             shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _fingerprint(path: Path) -> str:
-    """Tell one file from another by its size, its first and its last MiB."""
+def fingerprint_of(path: Path) -> str:
+    """Tell one file from another by its size, its first and its last MiB.
+
+    Raises:
+        OSError: if it can't be read.
+    """
     size = path.stat().st_size
     digest = hashlib.sha256(f"{COPY_VERSION} {size}".encode())
     with path.open("rb") as file:

@@ -178,6 +178,11 @@ class Settings(BaseSettings):
         description="Folder of a PEFT adapter for the language model; `off` writes without one.",
         json_schema_extra=_shown_as("checkpoints/llm-lora where its card says it is better"),
     )
+    llm_engine: Literal["auto", "transformers", "onnx", "llama.cpp"] = Field(
+        default="auto",
+        description="What computes the language model; on a CPU auto takes llama.cpp where "
+        "llama-cpp-python is installed, else ONNX Runtime, both with weights in int8.",
+    )
     llm_temperature: float = Field(
         default=0.0,
         ge=0,

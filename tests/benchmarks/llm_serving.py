@@ -24,19 +24,15 @@ from typing import Any
 import psutil
 import torch
 
+from engines.llm.decoding import Decoder, OnnxDecoder
 from engines.llm.fit.comparing import stops_of
-from engines.llm.fit.decoders import (
-    Decoder,
-    LlamaCppDecoder,
-    OnnxDecoder,
-    TransformersDecoder,
-    write,
-)
+from engines.llm.fit.decoders import Greedy, write
 from engines.llm.fit.export import GGUF_FILE, GRAPH_FILE, save_half
-from engines.llm.fit.gguf_file import cutter_of, write_gguf
 from engines.llm.fit.merging import CHECK_QUESTIONS, load_base, round_to_half
-from engines.llm.fit.onnx_file import quantise_onnx, write_onnx
+from engines.llm.gguf_file import cutter_of, write_gguf
+from engines.llm.llama_cpp import LlamaCppDecoder
 from engines.llm.model import LanguageModel
+from engines.llm.onnx_file import write_onnx
 from engines.llm.prompt import Passage, build_messages, encode_chat
 from engines.runtime.device import Placement, limit_threads
 from engines.runtime.settings import Settings
@@ -74,7 +70,7 @@ class Measured:
 
 
 ENGINES = {
-    "transformers": "transformers, as the app runs it",
+    "transformers": "transformers, bfloat16",
     "onnx": "ONNX Runtime, float32",
     "onnx-int8": "ONNX Runtime, int8 weights",
     "llama.cpp-f16": "llama.cpp, F16",
@@ -88,12 +84,16 @@ PACKAGES = {"llama.cpp": "llama_cpp", "llama-server": "xllamacpp"}
 
 def serving_main(arguments: Sequence[str]) -> int:
     """Measure every engine that is installed and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, nargs="?", help="what engines.llm.fit.export wrote")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="times each engine is measured")
+    chosen = parser.parse_args(arguments)
     engines = [name for name in ENGINES if not missing_package(name)]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        prepare(folder, Path(arguments[0]) if arguments else None)
+        prepare(folder, chosen.folder)
         runs: dict[str, list[Measured]] = {name: [] for name in engines}
-        for _ in range(ROUNDS):
+        for _ in range(chosen.rounds):
             for name in engines:
                 runs[name].append(in_a_process(name, folder))
         tokenizer = read_tokenizer(folder)
@@ -104,7 +104,8 @@ def serving_main(arguments: Sequence[str]) -> int:
     settings = Settings()
     print(
         f"{settings.cpu_threads} threads, {len(prompt_tokens)} prompts of {min(prompt_tokens)} to "
-        f"{max(prompt_tokens)} tokens, {ANSWER_TOKENS} tokens each, median of {ROUNDS} rounds.\n"
+        f"{max(prompt_tokens)} tokens, {ANSWER_TOKENS} tokens each, median of "
+        f"{chosen.rounds} rounds.\n"
     )
     print(table([middle(runs[name]) for name in engines], stops))
     return 0
@@ -130,7 +131,7 @@ def prepare(folder: Path, exported: Path | None) -> None:
     save_half(base.network, folder / "safetensors")
     base.tokenizer.save_pretrained(folder / "safetensors")
     write_onnx(base.network, folder / GRAPH_FILE)
-    quantise_onnx(folder / GRAPH_FILE, folder / INT8_FILE)
+    write_onnx(base.network, folder / INT8_FILE, weights="int8")
     for name, kind in ((GGUF_FILE, "f16"), (Q8_FILE, "q8_0")):
         write_gguf(
             base.network, base.tokenizer, folder / name, name="measured", kind=kind, cutter=cutter
@@ -166,7 +167,7 @@ def measure(name: str, folder: Path) -> Measured:
     if name.startswith("llama-server"):
         return measure_server(name, folder, settings, tokenizer, before_mb, peak)
     start_s = time.perf_counter()
-    decoder = _decoder(name, folder, settings)
+    decoder = Greedy(_decoder(name, folder, settings))
     write(decoder, asked[0][:16], max_new_tokens=1, stop_ids=())
     load_s = time.perf_counter() - start_s
     written = [write(decoder, ids, max_new_tokens=ANSWER_TOKENS, stop_ids=()) for ids in asked]
@@ -297,10 +298,12 @@ def _decoder(name: str, folder: Path, settings: Settings) -> Decoder:
     if name.startswith("llama.cpp"):
         file = GGUF_FILE if name == "llama.cpp-f16" else Q8_FILE
         return LlamaCppDecoder(folder / file, threads=threads)
-    chosen = settings.model_copy(update={"llm_model": str(folder / "safetensors")})
+    chosen = settings.model_copy(
+        update={"llm_model": str(folder / "safetensors"), "llm_engine": "transformers"}
+    )
     model = LanguageModel(chosen, Placement(torch.device("cpu"), torch.bfloat16, "measured"))
     model.load()
-    return TransformersDecoder(model.loaded().network)
+    return model.loaded().decoder
 
 
 def main() -> None:

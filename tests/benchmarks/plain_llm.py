@@ -73,11 +73,10 @@ def plain_llm_rows() -> list[Measured]:
         statistics.median(values)
         for values in (own_token_ms, plain_token_ms, own_first_ms, plain_first_ms)
     )
-    precision = str(pool.placement.dtype).removeprefix("torch.")
     return [
         (
             "llm: a token / transformers fp32", token / plain_token, "ratio", None,
-            f"{token:.1f} ms in {precision} against {plain_token:.1f} ms",
+            f"{token:.1f} ms ({model.loaded().decoder.detail}) against {plain_token:.1f} ms",
         ),
         (
             "llm: first word / transformers fp32", first / plain_first, "ratio", None,

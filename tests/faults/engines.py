@@ -115,8 +115,8 @@ SUBJECTS = (
     ),
     Subject(
         "llm", "engines.llm.model", "LanguageModel", _write,
-        "engines.llm.model._stop_ids",
-        lambda engine: (engine.loaded().network, "forward"),
+        "engines.llm.model.find_weights",
+        lambda engine: (engine.loaded().decoder, "begin"),
     ),
     Subject(
         "upcycle", "engines.upcycle.engine", "UpcycleEngine", _recommend,

@@ -34,7 +34,8 @@ def test_no_module_runs_data(folder: str) -> None:
 
 
 def test_the_projects_yaml_loader_builds_plain_values_alone() -> None:
-    assert issubclass(StrictLoader, yaml.SafeLoader)
+    assert issubclass(StrictLoader, yaml.constructor.SafeConstructor)
+    assert not issubclass(StrictLoader, yaml.constructor.FullConstructor)
     with pytest.raises(yaml.YAMLError):
         yaml.load("!!python/object/apply:os.getcwd []", Loader=StrictLoader)
 

@@ -17,16 +17,10 @@ import torch
 from tqdm import tqdm
 
 from engines.llm.adapter import ADAPTER_CONFIG, ADAPTER_FILE, check_adapter
+from engines.llm.decoding import OnnxDecoder, TransformersDecoder
 from engines.llm.fit.comparing import Check, Row, answers, compared, stops_of, table
-from engines.llm.fit.decoders import (
-    Decoder,
-    LlamaCppDecoder,
-    OnnxDecoder,
-    TransformersDecoder,
-    Written,
-)
+from engines.llm.fit.decoders import Greedy, Written
 from engines.llm.fit.folders import read_record, replacing, write_record
-from engines.llm.fit.gguf_file import GgufType, cutter_of, write_gguf
 from engines.llm.fit.merging import (
     CHECK_QUESTIONS,
     Base,
@@ -36,7 +30,9 @@ from engines.llm.fit.merging import (
     load_base,
     merge,
 )
-from engines.llm.fit.onnx_file import write_onnx
+from engines.llm.gguf_file import GgufType, cutter_of, write_gguf
+from engines.llm.llama_cpp import LlamaCppDecoder, tokens_of
+from engines.llm.onnx_file import write_onnx
 from engines.llm.reading import read_folder
 from engines.runtime.device import limit_threads
 from engines.runtime.errors import ReleafError, WeightsCorruptError
@@ -74,7 +70,7 @@ class Export:
         tokenizer.save_pretrained(folder)
         again, read = read_folder(folder, torch.float32, local_files_only=True)
         self._require_tokens(read, "safetensors")
-        check = self._checked(TransformersDecoder(again.eval()), "safetensors")
+        check = self._checked(Greedy(TransformersDecoder(again.eval())), "safetensors")
         return Row("safetensors", megabytes(folder), check, "float16, read by transformers")
 
     def gguf(self, folder: Path, *, kind: GgufType) -> Row:
@@ -91,7 +87,7 @@ class Export:
         again, read = read_folder(folder, torch.float32, gguf_file=path.name)
         self._require_tokens(read, "gguf")
         is_exact = kind == "f16"
-        check = self._checked(TransformersDecoder(again.eval()), "gguf", is_exact=is_exact)
+        check = self._checked(Greedy(TransformersDecoder(again.eval())), "gguf", is_exact=is_exact)
         return Row(f"gguf {kind}", megabytes(folder), check, self._through_llama_cpp(path))
 
     def onnx(self, folder: Path) -> Row:
@@ -99,11 +95,11 @@ class Export:
         write_onnx(self.merged.network, folder / GRAPH_FILE)
         self.merged.network.config.save_pretrained(folder)
         self.merged.tokenizer.save_pretrained(folder)
-        decoder = OnnxDecoder(folder / GRAPH_FILE, threads=torch.get_num_threads())
+        decoder = Greedy(OnnxDecoder(folder / GRAPH_FILE, threads=torch.get_num_threads()))
         check = self._checked(decoder, "onnx")
         return Row("onnx", megabytes(folder), check, "float32, ONNX Runtime")
 
-    def _checked(self, decoder: Decoder, name: str, *, is_exact: bool = True) -> Check:
+    def _checked(self, decoder: Greedy, name: str, *, is_exact: bool = True) -> Check:
         written = answers(decoder, self.prompts, tokens=self.tokens, stops=self.stops, name=name)
         check = compared(self.reference, written)
         if is_exact and check.same_texts < check.texts:
@@ -129,13 +125,13 @@ class Export:
         except ImportError:
             return "not read by llama.cpp: llama-cpp-python is not installed"
         for ids in self.prompts:
-            if decoder.tokenize(str(self.merged.tokenizer.decode(ids))) != ids:
+            if tokens_of(decoder, str(self.merged.tokenizer.decode(ids))) != ids:
                 raise WeightsCorruptError(
                     "llama.cpp cuts the questions into other tokens.",
                     "Nothing was replaced; export the other formats.",
                 )
         written = answers(
-            decoder, self.prompts, tokens=self.tokens, stops=self.stops, name="llama.cpp"
+            Greedy(decoder), self.prompts, tokens=self.tokens, stops=self.stops, name="llama.cpp"
         )
         check = compared(self.reference, written)
         same = f"{check.same_texts} of {check.texts} the same"
@@ -204,7 +200,7 @@ def run(
     )
     prompts = check_prompts(merged.tokenizer)
     stops = stops_of(merged.tokenizer)
-    own = TransformersDecoder(merged.network)
+    own = Greedy(TransformersDecoder(merged.network))
     reference = answers(own, prompts, tokens=tokens, stops=stops, name="merged")
     export = Export(base, merged, reference, tokens=tokens)
     for name in tqdm(left, desc="formats"):

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from engines.llm.decoding import TransformersDecoder
 from engines.llm.fit.augment import LABEL
 from engines.llm.fit.data import read_examples
 from engines.llm.fit.evaluate import (
@@ -40,9 +41,9 @@ from engines.rag.sentences import split_sentences
 from engines.rag.session import ChatSession
 from engines.rag.sparse import tokenize
 from engines.rag.store_faiss import FaissStore
-from engines.runtime.device import choose_placement
+from engines.runtime.device import Placement, choose_placement
 from engines.runtime.errors import InputError, ReleafError
-from engines.runtime.settings import load_settings
+from engines.runtime.settings import Settings, load_settings
 
 # Writing takes seconds an answer; a third of the examples tells whether orders are obeyed.
 ORDER_EVERY = 3
@@ -148,15 +149,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         ]
         for name, folder in ways:
-            model = LanguageModel(
-                settings.model_copy(
-                    update={"llm_adapter": folder, "checkpoints_dir": arguments.out / "none"}
-                ),
-                placement,
+            chosen = settings.model_copy(
+                update={"llm_adapter": folder, "checkpoints_dir": arguments.out / "none"}
             )
+            model = LanguageModel(chosen, placement)
             model.load()
+            print(f"{name}: {model.health().detail}", flush=True)
             written = write_all(asked, writer_of(model), arguments.out / f"{name}.jsonl")
-            perplexity = perplexity_of(model.loaded().network, model.tokenizer, examples)
+            perplexity = _perplexity(chosen, placement, examples)
             reports.append(report_of(name, written, judge, perplexity=perplexity))
     except ReleafError as error:
         print(error, file=sys.stderr)
@@ -164,6 +164,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     _save(arguments.out / f"report-{arguments.split}.json", reports)
     print(table_of(reports))
     return 0
+
+
+def _perplexity(settings: Settings, placement: Placement, examples: Sequence[Example]) -> float:
+    """Compute it with transformers, the only engine that says how likely each token was."""
+    model = LanguageModel(settings.model_copy(update={"llm_engine": "transformers"}), placement)
+    model.load()
+    decoder = model.loaded().decoder
+    assert isinstance(decoder, TransformersDecoder)
+    return perplexity_of(decoder.network, model.tokenizer, examples)
 
 
 def _save(path: Path, reports: Sequence[Report]) -> None:

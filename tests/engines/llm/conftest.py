@@ -3,31 +3,55 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from engines.llm.model import LanguageModel
+from engines.llm.decoding import TransformersDecoder
+from engines.llm.model import SHIPPED_MODEL, LanguageModel
+from engines.llm.reading import fingerprint_of
 from engines.runtime.device import Placement
 from engines.runtime.settings import Settings
 from engines.runtime.torchvision_compat import ensure_torchvision
+from engines.runtime.weights import find_weights
 
 PLAIN_CPU = Placement(torch.device("cpu"), torch.float32, "a test")
 SMALL_MERGES = 2000
 
 
+def network_of(model: LanguageModel) -> Any:
+    """Return the network of a model that transformers computes."""
+    decoder = model.loaded().decoder
+    assert isinstance(decoder, TransformersDecoder)
+    return decoder.network
+
+
 @pytest.fixture(scope="session")
 def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the cache folder of the model `llm`."""
-    return tmp_path_factory.mktemp("cache")
+    """Return the cache folder of the model `llm`.
+
+    It begins with what `make install` unpacked of the model, where it did: that takes long.
+    """
+    folder = tmp_path_factory.mktemp("cache")
+    settings = Settings()
+    path = find_weights(SHIPPED_MODEL, settings=settings).path
+    kept = settings.cache_dir / "llm" / f"{path.stem}-{fingerprint_of(path)}"
+    if kept.is_dir():
+        shutil.copytree(kept, folder / "llm" / kept.name)
+    return folder
 
 
 @pytest.fixture(scope="session")
 def llm(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
     """Return the model of the app without an adapter, in float32 so that results are exact."""
-    settings = Settings(cache_dir=cache_dir, checkpoints_dir=tmp_path_factory.mktemp("none"))
+    settings = Settings(
+        cache_dir=cache_dir,
+        checkpoints_dir=tmp_path_factory.mktemp("none"),
+        llm_engine="transformers",
+    )
     model = LanguageModel(settings, PLAIN_CPU)
     model.load()
     model.warmup()

@@ -14,6 +14,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engines.llm.decoding import TransformersDecoder
 from engines.llm.generate import PREFILL_TOKENS, Detokenizer, stream
 from engines.llm.model import LanguageModel
 from engines.llm.prompt import Message, Passage, build_messages, encode_chat
@@ -21,6 +22,7 @@ from engines.runtime.device import Placement
 from engines.runtime.errors import EngineUnavailableError, InputError
 from engines.runtime.lane import CpuLane
 from engines.runtime.settings import Settings
+from tests.engines.llm.conftest import network_of
 
 T = TypeVar("T")
 
@@ -45,7 +47,7 @@ def written_by_transformers(llm: LanguageModel, messages: list[Message], count: 
     from transformers.generation.logits_process import RepetitionPenaltyLogitsProcessor
 
     loaded = llm.loaded()
-    network: Any = loaded.network
+    network = network_of(llm)
     prompt = torch.tensor([encode_chat(loaded.tokenizer, messages)])
     penalty = RepetitionPenaltyLogitsProcessor(1.1, prompt_ignore_length=prompt.shape[1])
     ids = network.generate(
@@ -75,7 +77,7 @@ def test_what_all_prompts_begin_with_is_read_once_and_changes_no_word(llm: Langu
     kept = stream(llm, messages, run=at_once, max_new_tokens=40)
     text = "".join(kept)
     cold = LanguageModel(llm.settings, llm.placement)
-    cold._loaded = replace(llm.loaded(), prefix=None)
+    cold._loaded = replace(llm.loaded(), decoder=TransformersDecoder(network_of(llm)))
     plain = stream(cold, messages, run=at_once, max_new_tokens=40)
     assert "".join(plain) == text
     assert plain.stats.kept_tokens == 0
@@ -98,14 +100,12 @@ def test_a_prompt_that_begins_otherwise_is_read_whole(
 
 
 def test_a_prompt_that_is_the_prefix_alone_is_read_whole(llm: LanguageModel) -> None:
-    from transformers import DynamicCache
-
-    prefix = llm.loaded().prefix
-    assert prefix is not None
-    cache = DynamicCache(config=llm.loaded().network.config)
-    assert prefix.fill(cache, prefix.ids) == 0
-    assert cache.get_seq_length() == 0
-    assert prefix.fill(cache, [*prefix.ids, 1]) == len(prefix.ids) == cache.get_seq_length()
+    decoder = llm.loaded().decoder
+    assert isinstance(decoder, TransformersDecoder)
+    alone = decoder.begin(decoder.kept, 10_000)
+    assert alone.known == alone.cache.get_seq_length() == 0
+    longer = decoder.begin([*decoder.kept, 1], 10_000)
+    assert longer.known == longer.cache.get_seq_length() == len(decoder.kept) > 0
 
 
 def test_every_job_is_short(llm: LanguageModel) -> None:
@@ -270,9 +270,15 @@ def test_a_prompt_beyond_the_models_limit_is_refused(llm: LanguageModel) -> None
         next(stream(llm, endless, run=at_once, max_new_tokens=10))
 
 
-def test_the_models_limit_ends_the_text(small_folder: Path, tmp_path: Path) -> None:
-    model = LanguageModel(Settings(llm_model=str(small_folder), cache_dir=tmp_path), PLAIN_CPU)
+def small_model(folder: Path, cache_dir: Path) -> LanguageModel:
+    settings = Settings(llm_model=str(folder), cache_dir=cache_dir, llm_engine="transformers")
+    model = LanguageModel(settings, PLAIN_CPU)
     model.load()
+    return model
+
+
+def test_the_models_limit_ends_the_text(small_folder: Path, tmp_path: Path) -> None:
+    model = small_model(small_folder, tmp_path)
     nearly_full = [{"role": "user", "content": "a b c d " * 50}]
     writing = stream(model, nearly_full, run=at_once, max_new_tokens=500)
     for _ in writing:
@@ -282,10 +288,8 @@ def test_the_models_limit_ends_the_text(small_folder: Path, tmp_path: Path) -> N
 
 
 def test_numbers_that_are_none_are_reported(small_folder: Path, tmp_path: Path) -> None:
-    model = LanguageModel(Settings(llm_model=str(small_folder), cache_dir=tmp_path), PLAIN_CPU)
-    model.load()
-    network: Any = model.loaded().network
-    network.lm_head.weight.data.fill_(float("nan"))
+    model = small_model(small_folder, tmp_path)
+    network_of(model).lm_head.weight.data.fill_(float("nan"))
     with pytest.raises(EngineUnavailableError, match="float32"):
         next(stream(model, SHORT, run=at_once, max_new_tokens=10))
 

@@ -18,7 +18,7 @@ from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
 from engines.llm.adapter import ADAPTER_FILE
-from engines.llm.fit.gguf_file import write_gguf
+from engines.llm.gguf_file import write_gguf
 from engines.llm.model import ADAPTER_OFF, CHATML, SHIPPED_ADAPTER, LanguageModel
 from engines.llm.prompt import encode_chat
 from engines.llm.reading import read_gguf
@@ -31,6 +31,7 @@ from engines.runtime.errors import (
 )
 from engines.runtime.settings import Settings
 from engines.runtime.weights import find_weights
+from tests.engines.llm.conftest import network_of
 
 PLAIN_CPU = Placement(torch.device("cpu"), torch.float32, "a test")
 CHAT = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}]
@@ -43,7 +44,11 @@ def make(tmp_path: Path) -> Make:
     """Build a model whose cache and checkpoints are this test's own."""
 
     def build(placement: Placement = PLAIN_CPU, **settings: Any) -> LanguageModel:
-        own = {"cache_dir": tmp_path / "cache", "checkpoints_dir": tmp_path / "checkpoints"}
+        own = {
+            "cache_dir": tmp_path / "cache",
+            "checkpoints_dir": tmp_path / "checkpoints",
+            "llm_engine": "transformers",
+        }
         return LanguageModel(Settings(**{**own, **settings}), placement)
 
     return build
@@ -64,7 +69,7 @@ def copy_in(cache_dir: Path) -> Path:
 
 def next_logits(model: LanguageModel) -> torch.Tensor:
     loaded = model.loaded()
-    network: Any = loaded.network
+    network = network_of(model)
     with torch.inference_mode():
         logits: torch.Tensor = network(torch.tensor([encode_chat(loaded.tokenizer, CHAT)])).logits[
             :, -1
@@ -98,7 +103,7 @@ def test_the_copy_answers_as_the_file_itself(
 
 def test_the_model_completes_a_sentence_sensibly(llm: LanguageModel) -> None:
     loaded = llm.loaded()
-    network: Any = loaded.network
+    network = network_of(llm)
     ids = loaded.tokenizer("The capital of France is", return_tensors="pt")["input_ids"]
     with torch.inference_mode():
         best = int(network(ids).logits[0, -1].argmax())
@@ -197,11 +202,11 @@ def test_precision_is_the_placements(own_cache: Path, make: Make) -> None:
     placement = Placement(torch.device("cpu"), torch.bfloat16, "a test")
     model = make(placement, cache_dir=own_cache)
     model.load()
-    assert model.loaded().network.dtype == torch.bfloat16
+    assert network_of(model).dtype == torch.bfloat16
     assert "bfloat16" in model.health().detail
     # The angles of positions are not rounded with the weights.
-    rotary = model.loaded().network.get_submodule("model.rotary_emb")
-    head = model.loaded().network.config.head_dim
+    rotary = network_of(model).get_submodule("model.rotary_emb")
+    head = network_of(model).config.head_dim
     expected = 100_000.0 ** -(torch.arange(0, head, 2) / head)
     assert torch.allclose(rotary.get_buffer("inv_freq"), expected, rtol=1e-6)
 
@@ -289,7 +294,7 @@ def test_the_projects_adapter_that_is_not_better_is_left_out(
 def write_adapter(folder: Path, model: LanguageModel, made_for: str) -> None:
     """Save an adapter that changes the model; it is laid over the model's own network."""
     lora = peft.get_peft_model(
-        model.loaded().network, peft.LoraConfig(r=2, target_modules=["q_proj", "v_proj"])
+        network_of(model), peft.LoraConfig(r=2, target_modules=["q_proj", "v_proj"])
     )
     for name, parameter in lora.named_parameters():
         if "lora_B" in name:

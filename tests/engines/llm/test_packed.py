@@ -12,6 +12,7 @@ from engines.llm.model import LanguageModel
 from engines.llm.packed import MAX_ROWS, PackedLinear, pack_for_decoding, quantize_rows
 from engines.runtime.device import Placement
 from engines.runtime.settings import Settings
+from tests.engines.llm.conftest import network_of
 
 
 @pytest.fixture
@@ -67,11 +68,11 @@ def test_only_bfloat16_layers_without_bias_are_packed() -> None:
 
 def test_the_shipped_model_predicts_nearly_the_same(cache_dir: Path, tmp_path: Path) -> None:
     model = LanguageModel(
-        Settings(cache_dir=cache_dir, checkpoints_dir=tmp_path),
+        Settings(cache_dir=cache_dir, checkpoints_dir=tmp_path, llm_engine="transformers"),
         Placement(torch.device("cpu"), torch.bfloat16, "a test"),
     )
     model.load()
-    network = model.loaded().network
+    network = network_of(model)
     ids = model.tokenizer(
         "Glass jars go into the glass bank, without", return_tensors="pt"
     ).input_ids

@@ -23,6 +23,7 @@ from engines.llm.fit.evaluate import (
 )
 from engines.llm.fit.examples import Example, example_of
 from engines.llm.prompt import NO_ANSWER, Message
+from tests.engines.llm.conftest import network_of
 
 ROW = {
     "question": "Where does a jar go?",
@@ -147,7 +148,7 @@ def test_answers_that_were_written_before_are_not_written_again(tmp_path: Path) 
 
 
 def test_the_perplexity_of_a_wanted_answer_is_lower_than_that_of_nonsense(llm: Any) -> None:
-    network, tokenizer = llm.loaded().network, llm.tokenizer
+    network, tokenizer = network_of(llm), llm.tokenizer
     nonsense = replace(EXAMPLE, output="Purple seventeen wolves because under.")
     wanted = perplexity_of(network, tokenizer, [EXAMPLE])
     assert 1 < wanted < 0.1 * perplexity_of(network, tokenizer, [nonsense])

@@ -22,11 +22,11 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
 from engines.llm.adapter import ADAPTER_FILE
+from engines.llm.decoding import OnnxDecoder, TransformersDecoder
 from engines.llm.fit.comparing import Row, answers, compared, stops_of, table
-from engines.llm.fit.decoders import LlamaCppDecoder, OnnxDecoder, TransformersDecoder, write
+from engines.llm.fit.decoders import Greedy, write
 from engines.llm.fit.export import GGUF_FILE, GRAPH_FILE, main, run
 from engines.llm.fit.folders import RECORD_FILE, read_record
-from engines.llm.fit.gguf_file import cutter_for, interleave, write_gguf
 from engines.llm.fit.lora import TrainConfig, with_lora
 from engines.llm.fit.merging import (
     CHECK_QUESTIONS,
@@ -37,11 +37,14 @@ from engines.llm.fit.merging import (
     merge,
     round_to_half,
 )
-from engines.llm.fit.onnx_file import write_onnx
+from engines.llm.gguf_file import cutter_for, interleave, write_gguf
+from engines.llm.llama_cpp import LlamaCppDecoder, tokens_of
 from engines.llm.model import SHIPPED_MODEL, LanguageModel
+from engines.llm.onnx_file import write_onnx
 from engines.llm.reading import read_folder
 from engines.runtime.errors import InputError, StorageError, WeightsCorruptError
 from engines.runtime.settings import Settings
+from tests.engines.llm.conftest import network_of
 
 TOKENS = 8
 
@@ -133,7 +136,7 @@ def test_merging_changes_no_logit_and_the_adapter_changes_many(
     assert f"{record['merge_difference']:.2g}" in shipped.printed
     prompt = check_prompts(llm.tokenizer)[:1]
     taught, _ = read_folder(shipped.out / "safetensors", torch.float32, local_files_only=True)
-    (before,), (after,) = logits_of(llm.loaded().network, prompt), logits_of(taught, prompt)
+    (before,), (after,) = logits_of(network_of(llm), prompt), logits_of(taught, prompt)
     assert (before - after).abs().max() > 0.5
 
 
@@ -141,7 +144,9 @@ def test_the_app_reads_the_exported_folder(shipped: Shipped) -> None:
     from engines.runtime.device import Placement
 
     folder = shipped.out / "safetensors"
-    settings = shipped.settings.model_copy(update={"llm_model": str(folder)})
+    settings = shipped.settings.model_copy(
+        update={"llm_model": str(folder), "llm_engine": "transformers"}
+    )
     model = LanguageModel(settings, Placement(torch.device("cpu"), torch.bfloat16, "a test"))
     model.load()
     assert model.loaded().name == "safetensors"
@@ -177,9 +182,11 @@ def test_llama_cpp_reads_the_gguf_file_and_writes_the_same(
     prompts, stops = check_prompts(tokenizer), stops_of(tokenizer)
     network, _ = read_folder(shipped.out / "safetensors", torch.float32, local_files_only=True)
     decoder = LlamaCppDecoder(shipped.out / "gguf" / GGUF_FILE, threads=2)
-    assert [decoder.tokenize(tokenizer.decode(ids)) for ids in prompts] == prompts
-    own = answers(TransformersDecoder(network), prompts, tokens=TOKENS, stops=stops, name="own")
-    other = answers(decoder, prompts, tokens=TOKENS, stops=stops, name="llama.cpp")
+    assert [tokens_of(decoder, tokenizer.decode(ids)) for ids in prompts] == prompts
+    own = answers(
+        Greedy(TransformersDecoder(network)), prompts, tokens=TOKENS, stops=stops, name="own"
+    )
+    other = answers(Greedy(decoder), prompts, tokens=TOKENS, stops=stops, name="llama.cpp")
     assert compared(own, other).same_texts == 10
 
 
@@ -278,7 +285,7 @@ def test_the_command_says_what_is_missing(tmp_path: Path, thin_folder: Path) -> 
 
 def test_reading_onnx_in_pieces_gives_the_network_s_logits(thin: Base, tmp_path: Path) -> None:
     write_onnx(thin.network, tmp_path / GRAPH_FILE)
-    decoder = OnnxDecoder(tmp_path / GRAPH_FILE, threads=1)
+    decoder = Greedy(OnnxDecoder(tmp_path / GRAPH_FILE, threads=1))
     ids = check_prompts(thin.tokenizer)[0]
     (expected,) = logits_of(thin.network, [ids])
     for _ in range(2):  # and nothing is left from the time before
@@ -340,7 +347,7 @@ def test_a_model_that_llama_cpp_would_read_otherwise_is_refused(thin: Base, tmp_
 
 
 def test_an_answer_ends_at_its_length_or_at_an_end_token(thin: Base) -> None:
-    decoder = TransformersDecoder(thin.network)
+    decoder = Greedy(TransformersDecoder(thin.network))
     ids = check_prompts(thin.tokenizer)[0]
     whole = write(decoder, ids, max_new_tokens=5, stop_ids=())
     assert (len(whole.tokens), whole.steps) == (5, 4)

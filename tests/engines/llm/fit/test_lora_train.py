@@ -18,6 +18,7 @@ from engines.llm.fit.lora import TARGETS, TrainConfig, arguments_of, reports, wi
 from engines.llm.fit.templates import answer_collator, collator
 from engines.llm.fit.train import Encoded, plan, train, whole_checkpoints
 from engines.runtime.errors import InputError
+from tests.engines.llm.conftest import network_of
 
 SMALL = TrainConfig(
     rank=4, alpha=8, dropout=0.0, epochs=2, batch_size=4, micro_batch=4, evals_per_epoch=2
@@ -198,7 +199,7 @@ def test_the_command_says_what_is_missing(
 def test_the_model_of_the_app_learns_from_a_few_steps(llm: Any, tmp_path: Path) -> None:
     import copy
 
-    network = copy.deepcopy(llm.loaded().network)
+    network = copy.deepcopy(network_of(llm))
     # The engine froze it for writing.
     config = replace(SMALL, epochs=3, batch_size=2, micro_batch=2, learning_rate=2e-3)
     folder = train(

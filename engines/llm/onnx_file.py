@@ -7,9 +7,8 @@ and the rotation in every layer, and need packages more.
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 import numpy as np
 import onnx
@@ -17,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from engines.llm.fit.gguf_file import require_llama
+from engines.llm.gguf_file import require_llama
+from engines.runtime.errors import InputError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -28,26 +28,39 @@ RUNTIME_DOMAIN = "com.microsoft"
 _PAGE = 4096
 # Positions the graph knows; more would only make its tables of angles larger.
 MAX_POSITIONS = 8192
+# So many weights in a row share a scale, as in GGUF's Q8_0.
+BLOCK = 32
+
+OnnxWeights = Literal["float32", "int8"]
 
 
-def write_onnx(network: PreTrainedModel, path: Path) -> None:
-    """Write `path` and, beside it, its weights in float32 as `<name>.data`.
+def write_onnx(network: PreTrainedModel, path: Path, *, weights: OnnxWeights = "float32") -> None:
+    """Write `path` and, beside it, its weights as `<name>.data`.
 
     Inputs: input_ids (1, tokens) int64; attention_mask (1, past + tokens) int64 of ones; and for
     each layer past_key_values.<layer>.key and .value (1, key heads, past, head size) float32,
     where past may be 0. Outputs: logits (1, 1, vocabulary) of what follows the last token; and
-    present.<layer>.key and .value, which are the past of the next call.
+    present.<layer>.key and .value, which are the past of the next call. Past and present may be
+    the same memory with room for more tokens than the mask counts; then nothing is copied.
 
     Args:
-        network: a Llama in float32 on the CPU.
+        network: a Llama on the CPU, in any precision.
+        weights: float32 writes what the network computes; int8 rounds the weights of its products
+            in blocks of 32, which reads a quarter of the memory for each token.
 
     Raises:
-        InputError: if the network is another one.
+        InputError: if the network is another one, or its rows are no whole blocks.
         OSError: if the disk is full.
     """
     require_llama(network)
+    if weights == "int8" and (network.config.hidden_size % BLOCK
+                              or network.config.intermediate_size % BLOCK):  # fmt: skip
+        raise InputError(
+            f"The rows of this model's weights are no multiple of {BLOCK}.",
+            "Write it with weights in float32.",
+        )
     with path.with_name(path.name + ".data").open("wb") as data:
-        graph = _Graph(network, data).build()
+        graph = _Graph(network, data, weights).build()
     model = helper.make_model(
         graph,
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(RUNTIME_DOMAIN, 1)],
@@ -58,29 +71,28 @@ def write_onnx(network: PreTrainedModel, path: Path) -> None:
     onnx.checker.check_model(str(path))
 
 
-def quantise_onnx(path: Path, out: Path, *, bits: int = 8) -> None:
-    """Write the same graph with the weights of its products in int8 or int4.
+def quantise_blocks(weight: torch.Tensor) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Round each block of a row to 255 steps, symmetric about 0.
 
-    Blocks of 32 weights have a scale each, as in GGUF's Q8_0 and Q4_0.
+    Args:
+        weight: (rows, columns), columns a multiple of `BLOCK`.
+
+    Returns:
+        (rows, blocks, BLOCK) uint8 and (rows, blocks) scales; weight = (uint8 - 128) * scale.
     """
-    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
-
-    # It logs two lines for every node.
-    logging.getLogger("onnxruntime.quantization").setLevel(logging.WARNING)
-    logging.getLogger(MatMulNBitsQuantizer.__module__).setLevel(logging.WARNING)
-    quantiser = MatMulNBitsQuantizer(
-        onnx.load(path), bits=bits, block_size=32, is_symmetric=True, accuracy_level=4
-    )
-    quantiser.process()
-    quantiser.model.save_model_to_file(str(out), use_external_data_format=True)
+    blocks = weight.detach().float().reshape(len(weight), -1, BLOCK)
+    scale = blocks.abs().amax(dim=2).clamp(min=1e-8) / 127.0
+    steps = (blocks / scale[..., None]).round().clamp(-127, 127) + 128
+    return steps.to(torch.uint8).numpy(), scale.numpy()
 
 
 class _Graph:
     """Collect nodes and weights."""
 
-    def __init__(self, network: PreTrainedModel, data: BinaryIO) -> None:
+    def __init__(self, network: PreTrainedModel, data: BinaryIO, weights: OnnxWeights) -> None:
         self._network: Any = network
         self._config: Any = network.config
+        self._is_int8 = weights == "int8"
         self._data, self._offset = data, 0
         self._nodes: list[onnx.NodeProto] = []
         self._weights: list[TensorProto] = []
@@ -90,13 +102,21 @@ class _Graph:
         model = self._network.model
         head = self._network.lm_head.weight
         is_tied = head.data_ptr() == model.embed_tokens.weight.data_ptr()
-        # The table of words lies there once, as the matrix of the last product.
-        self._weight("head", head.detach().t())
-        words = "head" if is_tied else self._weight("words", model.embed_tokens.weight.detach().t())
+        if self._is_int8:
+            # The table is only looked up, so float16 costs no time.
+            self._array("words", model.embed_tokens.weight.detach().half().numpy())
+            rows = self._node("Gather", ["words", "input_ids"], "rows", axis=0)
+            stream = self._node("Cast", [rows], "embedded", to=TensorProto.FLOAT)
+        else:
+            # The table of words lies there once, as the matrix of the last product.
+            self._weight("head", head.detach().t())
+            words = "head" if is_tied else "words"
+            if not is_tied:
+                self._weight("words", model.embed_tokens.weight.detach().t())
+            columns = self._node("Gather", [words, "input_ids"], "columns", axis=1)
+            stream = self._node("Transpose", [columns], "embedded", perm=[1, 2, 0])
         self._lengths()
         self._angles()
-        columns = self._node("Gather", [words, "input_ids"], "columns", axis=1)
-        stream = self._node("Transpose", [columns], "embedded", perm=[1, 2, 0])
         normed = self._first_norm(stream, model.layers[0].input_layernorm)
         for number, layer in enumerate(model.layers):
             attended = self._attention(f"{number}", normed, layer.self_attn)
@@ -108,7 +128,10 @@ class _Graph:
             norm = model.norm if is_last else model.layers[number + 1].input_layernorm
             normed, stream = self._norm(f"{number}.end", stream, fed, norm)
         last = self._node("Gather", [normed, self._integers("last", [-1])], "last_token", axis=1)
-        self._node("MatMul", [last, "head"], "logits")
+        if self._is_int8:
+            self._int8_product("logits", last, head)
+        else:
+            self._node("MatMul", [last, "head"], "logits")
         return helper.make_graph(
             self._nodes, "llama", self._inputs(), self._outputs(), self._weights
         )
@@ -187,9 +210,28 @@ class _Graph:
         return normed, total
 
     def _product(self, name: str, given: str, linear: Any) -> str:
+        if self._is_int8:
+            return self._int8_product(name, given, linear.weight)
         return self._node(
             "MatMul", [given, self._weight(f"{name}.weight", linear.weight.t())], name
         )
+
+    def _int8_product(self, name: str, given: str, weight: torch.Tensor) -> str:
+        steps, scales = quantise_blocks(weight)
+        inputs = [
+            given,
+            self._array(f"{name}.steps", steps),
+            self._array(f"{name}.scales", scales.reshape(-1)),
+        ]
+        rows, columns = weight.shape
+        # Accuracy level 4: the inputs are rounded to int8, too, block by block.
+        self._nodes.append(
+            helper.make_node(
+                "MatMulNBits", inputs, [name], name=name, domain=RUNTIME_DOMAIN,
+                K=columns, N=rows, bits=8, block_size=BLOCK, accuracy_level=4,
+            )
+        )  # fmt: skip
+        return name
 
     def _node(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
         self._nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
@@ -200,13 +242,16 @@ class _Graph:
         return name
 
     def _weight(self, name: str, values: torch.Tensor) -> str:
+        return self._array(name, values.detach().float().numpy())
+
+    def _array(self, name: str, values: NDArray[Any]) -> str:
         """Append a weight to its file; only one at a time is held in memory."""
-        array: NDArray[np.float32] = np.ascontiguousarray(values.detach().float().numpy())
+        array = np.ascontiguousarray(values)
         self._data.write(b"\0" * (-self._offset % _PAGE))
         self._offset += -self._offset % _PAGE
         tensor = TensorProto(
             name=name,
-            data_type=TensorProto.FLOAT,
+            data_type=helper.np_dtype_to_tensor_dtype(array.dtype),
             dims=array.shape,
             data_location=TensorProto.EXTERNAL,
         )
