@@ -14,6 +14,7 @@ import yaml
 
 from engines.rag.documents import Document, Source
 from engines.runtime.errors import InputError
+from engines.runtime.yaml_files import StrictLoader
 
 # How a place and an item are named inside a sentence.
 PLACE_PHRASES = {
@@ -63,7 +64,7 @@ def documents_from_rules(rules_dir: Path) -> tuple[Document, ...]:
     for path in sorted(rules_dir.glob("*.yaml")):
         try:
             raw = path.read_text(encoding="utf-8")
-            place = yaml.safe_load(raw)
+            place = yaml.load(raw, Loader=StrictLoader)
             documents.extend(_documents_of(place, hashlib.sha256(raw.encode()).hexdigest()))
         except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
             raise InputError(

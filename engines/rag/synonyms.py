@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from engines.runtime.errors import InputError
+from engines.runtime.yaml_files import StrictLoader
 
 FILE_NAME = "synonyms.yaml"
 
@@ -42,7 +43,7 @@ class Synonyms:
         if not path.is_file():
             return cls({})
         try:
-            words = yaml.safe_load(path.read_text(encoding="utf-8"))
+            words = yaml.load(path.read_text(encoding="utf-8"), Loader=StrictLoader)
         except (OSError, yaml.YAMLError) as error:
             raise InputError(f"{path} can't be read ({error}).", "Correct the file.") from error
         if not isinstance(words, dict) or not all(

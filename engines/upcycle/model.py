@@ -9,7 +9,6 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch_geometric.nn import GATConv, SAGEConv
 
 from engines.upcycle.features import WIDTH
 from engines.upcycle.knowledge import RELATIONS
@@ -68,6 +67,9 @@ class GraphSage(GraphNetwork):
     """GraphSAGE with mean aggregation, 128 -> 256 -> 256 -> 128 (Hamilton et al. 2017)."""
 
     def __init__(self) -> None:
+        # Imported here: it takes over a second, and the page need not wait for it.
+        from torch_geometric.nn import SAGEConv
+
         super().__init__()
         sizes = (WIDTH, HIDDEN, HIDDEN, OUT)
         self.convolutions = nn.ModuleList(
@@ -85,6 +87,8 @@ class Gat(GraphNetwork):
     """GAT with four heads, 128 -> 256 -> 256 -> 128 (Velickovic et al. 2018)."""
 
     def __init__(self) -> None:
+        from torch_geometric.nn import GATConv
+
         super().__init__()
         common = {"heads": HEADS, "negative_slope": SLOPE, "dropout": ATTENTION_DROPOUT}
         self.convolutions = nn.ModuleList(
@@ -128,6 +132,8 @@ class RelationalSage(GraphNetwork):
     BASES = 4
 
     def __init__(self) -> None:
+        # Imported here: it takes over a second, and the page need not wait for it.
+
         super().__init__()
         sizes = ((WIDTH, HIDDEN), (HIDDEN, HIDDEN), (HIDDEN, OUT))
         self.bases = nn.ParameterList(
