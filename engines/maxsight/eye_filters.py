@@ -55,7 +55,7 @@ def _light_to_srgb(light: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 _TO_LIGHT = _srgb_to_light(np.arange(256) / 255).astype(np.float32)
-_TO_PIXELS = np.rint(255 * _light_to_srgb(np.arange(_LEVELS + 1) / _LEVELS)).astype(np.uint8)
+_TO_PIXELS = np.rint(255 * _light_to_srgb(np.arange(_LEVELS + 1) / _LEVELS)).astype(np.uint8)[None]
 
 
 def to_light(pixels: Pixels) -> Light:
@@ -65,10 +65,9 @@ def to_light(pixels: Pixels) -> Light:
 
 def to_pixels(light: Light) -> Pixels:
     """Turn light into pixels (H, W, 3) sRGB, 0 to 255; what lies outside of 0 to 1 is cut off."""
-    levels = np.clip(light, 0, 1)
-    levels *= _LEVELS
-    levels += 0.5  # to the nearest
-    return np.take(_TO_PIXELS, levels.astype(np.uint16))
+    # One pass that rounds and cuts off; OpenCV looks 16-bit values up, too.
+    levels = cv2.addWeighted(light, _LEVELS, light, 0, 0, dtype=cv2.CV_16U)
+    return np.asarray(cv2.LUT(levels, _TO_PIXELS), np.uint8)
 
 
 def defocus_sigma_px(dioptres: float, size: Size) -> float:

@@ -215,6 +215,9 @@ def test_a_siren_is_shown_felt_flashed_within_the_limit_and_said_once_until_got_
     page = open_sounds(siren_visits)
     title = page.title()
     hear_siren(page)
+    expect(card(page).locator(".shape-octagon")).to_be_visible()
+    expect(card(page)).to_contain_text("of 100")
+    assert int(page.get_by_role("meter").get_attribute("aria-valuenow") or 0) > 50
     page.wait_for_timeout(WATCHED_MS)
     on = [at for look, at in page.evaluate("looks") if look == "on"]
     assert len(on) > MOST_FLASHES
@@ -223,9 +226,6 @@ def test_a_siren_is_shown_felt_flashed_within_the_limit_and_said_once_until_got_
     assert page.evaluate("felt[0]") == [800, 200, 800]
     assert heard(page, "live-assertive") == ["Danger: siren."]
     assert page.title() == f"(!) siren - {title}"
-    expect(card(page).locator(".shape-octagon")).to_be_visible()
-    expect(card(page)).to_contain_text("of 100")
-    assert int(page.get_by_role("meter").get_attribute("aria-valuenow") or 0) > 50
     expect(page.get_by_role("region", name="Last sounds")).to_contain_text("Siren · Danger")
     assert page.locator(".sound-strip rect").count() >= 1
     (asked,) = page.evaluate("asked")
