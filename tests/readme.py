@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from engines.runtime.settings import settings_table
+from tests.benchmarks.record import RUNS_FILE, read_runs, rows_of
+from tests.benchmarks.table import markdown_table
 
 REPO = Path(__file__).resolve().parents[1]
 README = REPO / "README.md"
@@ -202,6 +204,25 @@ def writing_table(card: dict[str, Any]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
+def speed_table(run: dict[str, Any]) -> str:
+    """Write a run of all benchmarks as a Markdown table, its many filters as one row."""
+    rows = rows_of(run)
+    filters = [row for row in rows if row.name.startswith(("simulate ", "enhance "))]
+    others = [row for row in rows if row not in filters]
+    kept = sum(row.is_kept for row in filters)
+    missed = "" if kept == len(filters) else f", missed by {len(filters) - kept}"
+    slowest = max(row.value for row in filters)
+    facts = run["facts"]
+    return (
+        f"{markdown_table(others)}\n| {len(filters)} filters of “other eyes”, p95 of each "
+        f"| at most {slowest:.1f} ms | {filters[0].bound:g}{missed} | |\n\n"
+        f"One run of `make bench` at {facts['date'][:16].replace('T', ' ')} UTC on "
+        f"{facts['cores']} cores of an "
+        f"{facts['cpu']} ({', '.join(facts['cpu_flags'])}); what is not said otherwise is in one "
+        "process that does nothing else. All runs: [docs/benchmarks.md](docs/benchmarks.md)."
+    )
+
+
 def share(numbers: list[float] | None) -> str:
     """Write a share with its interval in percent, or a dash."""
     return percent(numbers) if numbers else "–"
@@ -223,6 +244,7 @@ def blocks() -> dict[str, str]:
         "maxsight": maxsight_table(maxsight),
         "sound": sound_table(sound),
         "writing": writing_table(writing),
+        "speed": speed_table(read_runs(RUNS_FILE)[-1]),
     }
 
 
