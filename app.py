@@ -41,9 +41,11 @@ def main() -> int:
     from components.context import AppContext
     from components.programs import program_options
     from components.shell import TITLE, build_app, launch_options
+    from engines.runtime.device import keep_freed_memory
     from engines.runtime.lane import CpuLane
     from engines.runtime.pool import EnginePool
 
+    keep_freed_memory()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

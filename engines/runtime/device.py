@@ -15,6 +15,10 @@ import torch
 from engines.runtime.settings import Settings
 
 _MIB = 1024 * 1024
+# Freed memory at the end of a heap that is kept, and the size from which a block is not kept.
+KEPT_BYTES, LARGEST_KEPT_BYTES = 256 * _MIB, 32 * _MIB
+# From glibc's malloc.h.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _DTYPES = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
@@ -83,6 +87,20 @@ def release_memory() -> None:
         torch.cuda.empty_cache()
     if _is_mps_there():
         torch.mps.empty_cache()
+
+
+def keep_freed_memory() -> None:
+    """Let this process use freed memory again without asking the system for it each time.
+
+    By itself glibc returns large arrays to the system as soon as they are freed; to get them back
+    cost more than to compute on them. What is kept is bounded, and `release_memory` returns it.
+    Call it once, before other threads start. Does nothing where the C library is not glibc.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            libc = ctypes.CDLL("libc.so.6")
+            libc.mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)
+            libc.mallopt(_M_MMAP_THRESHOLD, LARGEST_KEPT_BYTES)
 
 
 def limit_threads(count: int) -> None:

@@ -36,6 +36,17 @@ VAPE = "can i put a dead vape in the bin"
 PERU = "What is the capital of Peru?"
 UMBRELLA = "What does the purple bin in Larkspur Lane take?"
 FOCUSED = "summary => summary === document.activeElement"
+# Presses Stop in the moment a draft shows: the whole answer takes about a second to write.
+STOP_THE_DRAFT = """() => {
+  window.draftSeen = false;
+  const chat = document.querySelector("#ask-chat");
+  new MutationObserver((_, observer) => {
+    if (!chat.textContent.includes("(being checked)")) return;
+    observer.disconnect();
+    window.draftSeen = true;
+    document.querySelector("#ask-stop").click();
+  }).observe(chat, { childList: true, characterData: true, subtree: true });
+}"""
 
 
 @pytest.fixture
@@ -91,10 +102,10 @@ def test_numbers_of_an_earlier_answer_still_open_its_passages(asking: Page) -> N
 
 def test_a_written_answer_is_drafted_checked_and_can_be_stopped(asking: Page) -> None:
     choose_written(asking)
+    asking.evaluate(STOP_THE_DRAFT)
     box(asking).fill("Why is glass good to recycle, and what happens to it afterwards?")
     asking.locator("#ask-send").click()
-    expect(last_answer(asking)).to_contain_text("(being checked)", timeout=FIRST_ANSWER_MS)
-    asking.locator("#ask-stop").click()
+    asking.wait_for_function("draftSeen", timeout=FIRST_ANSWER_MS)
     asking.wait_for_function("spoken.some((said) => said.includes('Stopped.'))")
     expect(last_answer(asking)).to_contain_text("Stopped.")
     expect(last_answer(asking)).not_to_contain_text("(being checked)")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import platform
+import subprocess
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -145,3 +147,30 @@ def test_threads_are_limited_and_the_cpu_needs_no_wait() -> None:
     finally:
         limit_threads(before)
     synchronize(torch.device("cpu"))
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the settings are glibc's")
+def test_freed_memory_is_used_again() -> None:
+    """A page that is written for the first time since the system gave it is a page fault."""
+    assert faults_of_arrays("") > 20 * faults_of_arrays("device.keep_freed_memory()")
+
+
+def faults_of_arrays(first: str) -> int:
+    """Count the page faults of arrays made and freed one after the other in a new process."""
+    code = f"""
+import resource
+import numpy as np
+from engines.runtime import device
+{first}
+def fill():
+    return np.ones(20_000_000, np.uint8), np.ones(20_000_000, np.uint8)
+fill()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    fill()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True
+    )
+    return int(done.stdout)
