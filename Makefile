@@ -60,11 +60,12 @@ $(VENV)/.dev.stamp: requirements-dev.txt $(VENV)/.run.stamp | $(VENV)/.weights.s
 
 # Two at a time, each on one core; then, by themselves, those that drive a browser or need a team of
 # threads.
-ALONE := tests/browser tests/load tests/engines/runtime/test_pool.py
+ONE_THREAD := OMP_NUM_THREADS=1 RELEAF_CPU_THREADS=1
+ALONE := tests/browser tests/load $(wildcard tests/engines/runtime/test_pool*.py)
 
 test:
-	$(MAKE) --jobs 3 install test-tools lint
-	OMP_NUM_THREADS=1 RELEAF_CPU_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile \
+	$(ONE_THREAD) $(MAKE) --jobs 3 install test-tools lint
+	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile \
 	  $(addprefix --ignore=,$(ALONE))
 	$(BIN)/python -m pytest $(ALONE)
 
@@ -118,7 +119,7 @@ train-chat: install
 
 # One thread: the graph is small, and more threads only wait for each other.
 train-upcycle: install
-	OMP_NUM_THREADS=1 RELEAF_CPU_THREADS=1 $(BIN)/python -m engines.upcycle.fit.evaluate \
+	$(ONE_THREAD) $(BIN)/python -m engines.upcycle.fit.evaluate \
 	  --out checkpoints/upcycle
 	$(BIN)/python -m engines.runtime.weights_hashes
 

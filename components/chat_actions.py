@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,60 +13,20 @@ import gradio as gr
 from components import chat_view
 from components.charts import retrieval_chart, trace_html
 from components.chat_view import Exchange
+from components.chat_visit import AskState, halt
 from components.context import AppContext
 from components.journey_thing import Thing, action_of
 from engines.journey_question import disposal_question
-from engines.rag.answers import Answer, Mode
+from engines.rag.answers import Mode
 from engines.rag.chat import Chat
-from engines.rag.session import ChatSession
 from engines.runtime.errors import ReleafError
 from engines.waste.rules import load_places
 
 # What a question changes on the page, in this order.
 OUTPUTS = ("state", "chat", "sources", "how", "box", "unsent", "note", "said")
-# Longest wait for the answer before: it ends with the next word once it is told to stop.
-HALT_S = 60.0
 NO_PLACE = "generic"
 EMPTY_QUESTION = "Write a question first."
 NO_THING = "This thing is not known any more. Show it again on the Waste tab."
-
-
-class Run:
-    """One answer on its way: `stop` asks it to end, `done` says that it has."""
-
-    def __init__(self) -> None:
-        self.stop = threading.Event()
-        self.done = threading.Event()
-
-
-@dataclass
-class AskState:
-    """What belongs to one visitor: the conversation, the documents and the answer on its way."""
-
-    session: ChatSession = field(default_factory=ChatSession)
-    exchanges: list[Exchange] = field(default_factory=list)
-    run: Run | None = None
-    is_how_open: bool = False
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def last_answer(self) -> Answer | None:
-        """The answer shown last, None where there is none."""
-        return self.exchanges[-1].answer if self.exchanges else None
-
-    def begin(self) -> Run:
-        """Stop the answer before and start the next; what was checked of it stays."""
-        with self.lock:
-            before, self.run = self.run, Run()
-            run = self.run
-        _halt(before)
-        return run
-
-    def forget_from(self, kept: int) -> None:
-        """Drop every exchange after the first `kept`, also from what follow-ups refer to."""
-        if kept < len(self.exchanges):
-            self.session.turns[:] = self.exchanges[kept].turns_before
-            del self.exchanges[kept:]
 
 
 class AskTab:
@@ -129,7 +87,7 @@ class AskTab:
     def retry(self, place_id: str, mode: Mode, state: AskState | None) -> Iterator[tuple[Any, ...]]:
         """Answer the last question again, for the place and in the way chosen now."""
         state = state or AskState()
-        _halt(state.run)
+        halt(state.run)
         if not state.exchanges:
             yield self._emptied(state, "This conversation is gone. Ask again.")
             return
@@ -141,7 +99,7 @@ class AskTab:
     ) -> Iterator[tuple[Any, ...]]:
         """Ask an edited question; what came after it is dropped."""
         state = state or AskState()
-        _halt(state.run)
+        halt(state.run)
         # Every exchange is two messages, so the message's place says which one it is.
         index = edited.index[0] if isinstance(edited.index, (list, tuple)) else edited.index
         question = chat_view.unescape_markdown(_text_of(edited.value)).strip()
@@ -154,7 +112,7 @@ class AskTab:
     def undo(self, state: AskState | None) -> tuple[Any, ...]:
         """Take the last question back into the box."""
         state = state or AskState()
-        _halt(state.run)
+        halt(state.run)
         if not state.exchanges:
             return self._emptied(state, "This conversation is gone.")
         question = state.exchanges[-1].question
@@ -165,7 +123,7 @@ class AskTab:
     def clear(self, state: AskState | None) -> tuple[Any, ...]:
         """Empty the conversation; the person's documents stay."""
         state = state or AskState()
-        _halt(state.run)
+        halt(state.run)
         state.forget_from(0)
         state.session.turns.clear()
         kept = " Your documents stay until you remove them." if state.session.documents else ""
@@ -301,12 +259,6 @@ class AskTab:
 def _changed(**values: Any) -> tuple[Any, ...]:
     """Update the named outputs and leave the others as they are."""
     return tuple(values.get(name, gr.skip()) for name in OUTPUTS)
-
-
-def _halt(run: Run | None) -> None:
-    if run is not None:
-        run.stop.set()
-        run.done.wait(HALT_S)
 
 
 def _text_of(value: Any) -> str:

@@ -10,8 +10,9 @@ from gradio.context import Context
 from gradio.events import Dependency
 
 from components.charts import trace_html
-from components.chat_actions import OUTPUTS, AskState, AskTab
+from components.chat_actions import OUTPUTS, AskTab
 from components.chat_view import STARTERS, documents_html, sources_html
+from components.chat_visit import AskState
 from components.context import AppContext
 from components.journey_offer import add_strip
 from components.shell import announce, plain_html, spoken_text

@@ -11,61 +11,28 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from engines.llm.adapter import ADAPTER_FILE, with_adapter
+from engines.llm.adapter import with_adapter
 from engines.llm.converted import Kind, Plain, folder_for, open_converted
 from engines.llm.decoding import Decoder, TransformersDecoder
 from engines.llm.llama_cpp import has_llama_cpp
 from engines.llm.packed import pack_for_decoding
 from engines.llm.prefix import shared_tokens
-from engines.llm.reading import read_folder, read_gguf
+from engines.llm.source import ChatModel, find_adapter, find_source, read_chat_model
 from engines.runtime.device import Placement
-from engines.runtime.errors import (
-    EngineUnavailableError,
-    ReleafError,
-    WeightsCorruptError,
-    WeightsMissingError,
-)
+from engines.runtime.errors import EngineUnavailableError, ReleafError
 from engines.runtime.health import EngineHealth
 from engines.runtime.settings import Settings
 from engines.runtime.torchvision_compat import ensure_torchvision
-from engines.runtime.weights import PACKAGED_WEIGHTS, find_weights, load_card
-from engines.runtime.weights_hashes import check_checkpoint
+from engines.runtime.weights import PACKAGED_WEIGHTS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 log = logging.getLogger(__name__)
 
-SHIPPED_MODEL = "smollm2_135m_instruct"
-# What RELEAF_LLM_ADAPTER says to leave the project's own adapter out.
-ADAPTER_OFF = "off"
-SHIPPED_ADAPTER = "llm-lora"
 WARMUP_TOKENS = 16
 # Larger models are not converted unasked: that holds them in float32, twice or four times as large.
 MAX_CONVERTED_BYTES = 2_000_000_000
-
-# ChatML with the system text that SmolLM2 was trained with, as in its GGUF file.
-CHATML = (
-    "{% for message in messages %}"
-    "{% if loop.first and messages[0]['role'] != 'system' %}"
-    "{{ '<|im_start|>system\n"
-    "You are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n' }}"
-    "{% endif %}"
-    "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-)
-# What ends a turn or begins another one in the common chat formats.
-TURN_ENDS = (
-    "<|im_end|>",
-    "<|im_start|>",
-    "<|endoftext|>",
-    "<|eot_id|>",
-    "<|end_of_text|>",
-    "<|end|>",
-    "<end_of_turn>",
-    "</s>",
-)
 
 
 @dataclass(frozen=True)
@@ -109,7 +76,7 @@ class LanguageModel:
             EngineUnavailableError: if a package that reads them is missing.
         """
         ensure_torchvision()
-        adapter = self._adapter_folder()
+        adapter = find_adapter(self.settings)
         loaded = self._load_converted(adapter) or self._load_network(adapter)
         with self._lock:
             self._loaded = loaded
@@ -164,8 +131,8 @@ class LanguageModel:
             As `load`.
         """
         ensure_torchvision()
-        network, tokenizer, name, _ = self._read_chat_model(self.placement.dtype)
-        return network, tokenizer, name
+        model = read_chat_model(self.settings, self.placement.dtype)
+        return model.network, model.tokenizer, model.name
 
     def names_of(self, found: str) -> tuple[str, ...]:
         """Return all that the model may be called: as it was found, in settings, on the Hub."""
@@ -173,10 +140,14 @@ class LanguageModel:
         packaged = PACKAGED_WEIGHTS.get(name)
         return (found, name) if packaged is None else (found, name, packaged.hub_repo)
 
+    def _adapted(self, model: ChatModel, adapter: Path | None) -> PreTrainedModel:
+        if adapter is None:
+            return model.network
+        return with_adapter(model.network, adapter, names=self.names_of(model.name))
+
     def _load_network(self, adapter: Path | None) -> Loaded:
-        network, tokenizer, name, origin = self._read_chat_model(self.placement.dtype)
-        if adapter is not None:
-            network = with_adapter(network, adapter, names=self.names_of(name))
+        model = read_chat_model(self.settings, self.placement.dtype)
+        network = self._adapted(model, adapter)
         module: nn.Module = network
         # Not `module.to(dtype)`: it would round the rotary frequencies too, and a position of 500
         # would be turned by most of a radian.
@@ -187,11 +158,11 @@ class LanguageModel:
         pack_for_decoding(module)
         return Loaded(
             decoder=TransformersDecoder(network),
-            tokenizer=tokenizer,
-            stop_ids=_stop_ids(network, tokenizer),
-            max_context=_max_context(network),
-            name=name,
-            origin=origin,
+            tokenizer=model.tokenizer,
+            stop_ids=model.stop_ids,
+            max_context=model.max_context,
+            name=model.name,
+            origin=model.origin,
             has_adapter=adapter is not None,
         )
 
@@ -233,13 +204,13 @@ class LanguageModel:
         # Someone who asks for a precision gets it.
         if self.placement.device.type != "cpu" or self.settings.dtype != "auto":
             return ()
-        source = self._source()
+        source = find_source(self.settings)
         if source is None or _bytes_of(source[0]) > MAX_CONVERTED_BYTES:
             return ()
         return ("llama.cpp", "onnx") if has_llama_cpp() else ("onnx",)
 
     def _read_converted(self, kind: Kind, adapter: Path | None) -> Loaded:
-        source = self._source()
+        source = find_source(self.settings)
         if source is None:
             raise EngineUnavailableError(
                 f"{kind} computes models that are on this machine, and {self.settings.llm_model} "
@@ -249,14 +220,12 @@ class LanguageModel:
         path, origin = source
 
         def read_plain() -> Plain:
-            network, tokenizer, name, _ = self._read_chat_model(torch.float32)
-            if adapter is not None:
-                network = with_adapter(network, adapter, names=self.names_of(name))
+            model = read_chat_model(self.settings, torch.float32)
             return Plain(
-                network=network.eval(),
-                tokenizer=tokenizer,
-                stop_ids=_stop_ids(network, tokenizer),
-                max_context=_max_context(network),
+                network=self._adapted(model, adapter).eval(),
+                tokenizer=model.tokenizer,
+                stop_ids=model.stop_ids,
+                max_context=model.max_context,
                 gguf=path if path.is_file() else None,
             )
 
@@ -275,113 +244,6 @@ class LanguageModel:
             origin=origin,
             has_adapter=adapter is not None,
         )
-
-    def _source(self) -> tuple[Path, str] | None:
-        """Return the model's GGUF file or its folder, and where that was found; None on the Hub."""
-        name = self.settings.llm_model
-        if name in PACKAGED_WEIGHTS:
-            found = find_weights(name, settings=self.settings)
-            path = found.path if found.path.suffix == ".gguf" else found.path.parent
-            return path, found.detail
-        folder = Path(name).expanduser()
-        return (folder, "its folder") if folder.is_dir() else None
-
-    def _read_chat_model(
-        self, dtype: torch.dtype
-    ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, str, str]:
-        network, tokenizer, name, origin = self._read(dtype)
-        if tokenizer.chat_template is None:
-            if self.settings.llm_model != SHIPPED_MODEL:
-                raise WeightsCorruptError(
-                    f"The language model {name} has no chat template, so it is no chat model.",
-                    "Set RELEAF_LLM_MODEL to a model made for chat, often called “Instruct”.",
-                )
-            tokenizer.chat_template = CHATML
-        return network, tokenizer, name, origin
-
-    def _read(
-        self, dtype: torch.dtype
-    ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, str, str]:
-        """Return network, tokenizer, name and origin of the model that the settings name."""
-        source = self._source()
-        if source is None:
-            name = self.settings.llm_model
-            network, tokenizer = self._read_from_hub(name, dtype)
-            return network, tokenizer, name, "the Hugging Face Hub"
-        path, origin = source
-        if path.suffix == ".gguf":
-            network, tokenizer = read_gguf(path, self.settings.cache_dir, dtype)
-            return network, tokenizer, path.stem, origin
-        try:
-            network, tokenizer = read_folder(path, dtype, local_files_only=True)
-        except Exception as error:
-            # Damaged files raise many kinds: OSError, ValueError, KeyError, SafetensorError, ...
-            raise WeightsCorruptError(
-                f"The language model in {path} cannot be read: {error}",
-                "Restore the folder, or set RELEAF_LLM_MODEL to another model.",
-            ) from error
-        return network, tokenizer, path.name, origin
-
-    def _read_from_hub(
-        self, repo: str, dtype: torch.dtype
-    ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-        try:
-            return read_folder(
-                repo,
-                dtype,
-                local_files_only=not self.settings.is_hub_allowed,
-                cache_dir=str(self.settings.cache_dir / "hub"),
-            )
-        except OSError as error:
-            # No such repository, no right to use it, no network: transformers raises one kind.
-            log.warning("could not read %s from the Hub: %s", repo, error)
-            raise WeightsMissingError(
-                f"The language model {repo} could not be read from the Hugging Face Hub.",
-                "Check the network, log in with “hf auth login” if the model asks for consent, or "
-                f"set RELEAF_LLM_MODEL to {SHIPPED_MODEL}.",
-            ) from error
-        except Exception as error:
-            raise WeightsCorruptError(
-                f"The language model {repo} cannot be used: {error}",
-                f"Set RELEAF_LLM_MODEL to another chat model, such as {SHIPPED_MODEL}.",
-            ) from error
-
-    def _adapter_folder(self) -> Path | None:
-        chosen = self.settings.llm_adapter
-        if chosen == Path(ADAPTER_OFF):
-            return None
-        if chosen is not None:
-            chosen = chosen.expanduser()
-            if not (chosen / ADAPTER_FILE).is_file():
-                raise WeightsMissingError(
-                    f"There is no {ADAPTER_FILE} in {chosen}.",
-                    "Set RELEAF_LLM_ADAPTER to the folder of a PEFT adapter, or leave it empty.",
-                )
-            return chosen
-        # The project's own adapter was trained for the model that comes with it, and no other.
-        shipped = self.settings.checkpoints_dir / SHIPPED_ADAPTER
-        if self.settings.llm_model != SHIPPED_MODEL or not (shipped / ADAPTER_FILE).is_file():
-            return None
-        card = load_card(shipped)
-        # Its card says whether it was measured to be better than the model alone.
-        inference = card.raw.get("inference") if card is not None else None
-        is_on = isinstance(inference, dict) and inference.get("is_on_by_default") is True
-        if is_on:
-            check_checkpoint(shipped, cache_dir=self.settings.cache_dir)
-        return shipped if is_on else None
-
-
-def _stop_ids(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    vocabulary = tokenizer.get_vocab()
-    ends = {vocabulary[token] for token in TURN_ENDS if token in vocabulary}
-    generation = getattr(network, "generation_config", None)
-    for known in (tokenizer.eos_token_id, getattr(generation, "eos_token_id", None)):
-        ends.update(known if isinstance(known, list) else [] if known is None else [known])
-    return frozenset(ends)
-
-
-def _max_context(network: PreTrainedModel) -> int:
-    return int(getattr(network.config, "max_position_embeddings", 2048))
 
 
 def _bytes_of(source: Path) -> int:

@@ -122,13 +122,10 @@ class TextReader:
             EngineUnavailableError: if nothing is loaded, or the networks fail.
         """
         engine = self._loaded()
-        if not self._turn.acquire(blocking=False):
-            return None
-        try:
-            with _explained():
-                return _found(engine, _widened(_bgr(pixels)), LOOK_SIDE_PX, MAX_LINES)
-        finally:
-            self._turn.release()
+        with self._turn_if_free() as is_free, _explained():
+            if not is_free:
+                return None
+            return _found(engine, _widened(_bgr(pixels)), LOOK_SIDE_PX, MAX_LINES)
 
     def read_line(self, crop: Pixels) -> Reading | None:
         """Read one line, cut out by `line_picture`.
@@ -141,13 +138,8 @@ class TextReader:
             EngineUnavailableError: if nothing is loaded, or the networks fail.
         """
         engine = self._loaded()
-        if not self._turn.acquire(blocking=False):
-            return None
-        try:
-            with _explained():
-                return _readings(engine, [crop])[0]
-        finally:
-            self._turn.release()
+        with self._turn_if_free() as is_free, _explained():
+            return _readings(engine, [crop])[0] if is_free else None
 
     def line_picture(self, pixels: Pixels, quad: Quads) -> Pixels:
         """Cut the line at (4, 2) corners out of a frame (H, W, 3) RGB, as `read_line` takes it.
@@ -167,6 +159,16 @@ class TextReader:
     def unload(self) -> None:
         """Give the memory back, when who reads now has ended; nobody waits for that."""
         self._engine = None
+
+    @contextmanager
+    def _turn_if_free(self) -> Iterator[bool]:
+        """Take the turn if nobody else reads, and say whether it was had."""
+        is_free = self._turn.acquire(blocking=False)
+        try:
+            yield is_free
+        finally:
+            if is_free:
+                self._turn.release()
 
     def _loaded(self) -> Any:
         engine = self._engine

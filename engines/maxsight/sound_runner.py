@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeGuard
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engines.maxsight.checkpoint import find_network, is_number
 from engines.maxsight.sound_audio import Floats
 from engines.maxsight.sound_classes import output_ids
 from engines.maxsight.sound_network import SHORTEST_SAMPLES, LogMel, SoundNetwork
@@ -18,10 +17,8 @@ from engines.runtime.checkpoint_engine import CheckpointEngine
 from engines.runtime.errors import (
     EngineUnavailableError,
     WeightsCorruptError,
-    WeightsMissingError,
 )
-from engines.runtime.settings import Settings
-from engines.runtime.weights import Card, WeightsSource, find_weights, load_card, load_tensors
+from engines.runtime.weights import Card, load_card, load_tensors
 
 CHECKPOINT = "maxsight-sound"
 WARMUP_PASSES = 2
@@ -61,7 +58,7 @@ class SoundRunner(CheckpointEngine[_Loaded]):
             EngineUnavailableError: if there is no checkpoint.
             WeightsCorruptError: if it is damaged or was trained for other sounds.
         """
-        source = _find(self.settings)
+        source = find_network(CHECKPOINT, self.settings, cannot="name sounds")
         card = load_card(source.path.parent)
         if card is None:
             raise _bad_card("it is missing")
@@ -144,27 +141,13 @@ def read_inference(card: Card) -> SoundInference:
     for name, least in thresholds.items():
         if name not in ids[:-1]:
             raise _bad_card(f"it has a threshold for {name}, which is no sound of its own")
-        if not _is_number(least) or not 0 < least < 1:
+        if not is_number(least) or not 0 < least < 1:
             raise _bad_card(f"the threshold of {name} is no number between 0 and 1")
-    if not _is_number(temperature) or not 0.1 <= temperature <= 10:
+    if not is_number(temperature) or not 0.1 <= temperature <= 10:
         raise _bad_card("its temperature is no number from 0.1 to 10")
     return SoundInference(
         {name: float(least) for name, least in thresholds.items()}, float(temperature)
     )
-
-
-def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _find(settings: Settings) -> WeightsSource:
-    try:
-        return find_weights(CHECKPOINT, settings=settings)
-    except WeightsMissingError as error:
-        raise EngineUnavailableError(
-            f"MaxSight cannot name sounds: its network is not in checkpoints/{CHECKPOINT}.",
-            "Restore the folder with git, or train the network again.",
-        ) from error
 
 
 def _bad_card(reason: str) -> WeightsCorruptError:

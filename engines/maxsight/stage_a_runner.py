@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 import torch
 
+from engines.maxsight.checkpoint import find_network, is_number
 from engines.maxsight.classes import Vocabulary, vocabulary
 from engines.maxsight.decode import Detections, decode
 from engines.maxsight.frames import letterbox, to_rgb
@@ -21,11 +22,9 @@ from engines.runtime.checkpoint_engine import CheckpointEngine
 from engines.runtime.errors import (
     EngineUnavailableError,
     WeightsCorruptError,
-    WeightsMissingError,
 )
-from engines.runtime.settings import Settings
 from engines.runtime.timing import Stopwatch
-from engines.runtime.weights import Card, WeightsSource, find_weights, load_card
+from engines.runtime.weights import Card, load_card
 
 CHECKPOINT = "maxsight-a"
 GRAPH_FILE = "model.onnx"
@@ -72,7 +71,7 @@ class StageARunner(CheckpointEngine[_Loaded]):
             EngineUnavailableError: if there is no checkpoint.
             WeightsCorruptError: if it is damaged or was trained for other classes.
         """
-        source, words = _find(self.settings), vocabulary()
+        source, words = find_network(CHECKPOINT, self.settings, cannot="see"), vocabulary()
         card = load_card(source.path.parent)
         if card is None:
             raise _bad_card("it is missing")
@@ -166,31 +165,17 @@ def read_inference(card: Card, words: Vocabulary) -> Inference:
     for class_id, least in thresholds.items():
         if class_id not in words.trained_ids:
             raise _bad_card(f"it has a threshold for {class_id}, which is not trained")
-        if not _is_number(least) or not 0 < least <= 1:
+        if not is_number(least) or not 0 < least <= 1:
             raise _bad_card(f"the threshold of {class_id} is no number above 0 and up to 1")
     if not isinstance(side, int) or not 64 <= side <= 1024 or side % 32:
         raise _bad_card("its input side is no multiple of 32 from 64 to 1,024")
-    if not _is_number(power) or not 0 <= power <= 2:
+    if not is_number(power) or not 0 <= power <= 2:
         raise _bad_card("its objectness power is no number from 0 to 2")
     return Inference(
         {words.index_of(name): float(least) for name, least in thresholds.items()},
         side,
         float(power),
     )
-
-
-def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _find(settings: Settings) -> WeightsSource:
-    try:
-        return find_weights(CHECKPOINT, settings=settings)
-    except WeightsMissingError as error:
-        raise EngineUnavailableError(
-            f"MaxSight cannot see: its trained network is not in checkpoints/{CHECKPOINT}.",
-            "Restore the folder with git, or train the network again.",
-        ) from error
 
 
 def _bad_card(reason: str) -> WeightsCorruptError:

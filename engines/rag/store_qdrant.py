@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -19,14 +16,21 @@ from qdrant_client.http.exceptions import ApiException
 
 from engines.rag.chunking import Chunk
 from engines.rag.fusion import best_first
+from engines.rag.qdrant_points import (
+    FILTERED,
+    chunk_of,
+    payload_of,
+    point_id,
+    qdrant_filter,
+    term_index,
+)
 from engines.rag.sparse import TermStatistics, Tokenizer, term_weights, tokenize
-from engines.rag.store import ANYWHERE, Filter, check_vectors
+from engines.rag.store import Filter, check_vectors
 from engines.runtime.errors import EngineUnavailableError
 
 IN_MEMORY = ":memory:"
 DENSE, SPARSE = "dense", "sparse"
 BATCH = 256
-_FILTERED = ("regions", "doc_type", "document_id")
 _T = TypeVar("_T")
 
 
@@ -94,7 +98,7 @@ class QdrantStore:
     def chunks(self) -> tuple[Chunk, ...]:
         """All passages in the order they were added, read from the server."""
         records = sorted(self._scroll(), key=lambda record: record.payload["position"])
-        return tuple(_chunk(record.payload) for record in records)
+        return tuple(chunk_of(record.payload) for record in records)
 
     @property
     def statistics(self) -> TermStatistics:
@@ -108,7 +112,7 @@ class QdrantStore:
         """Add passages; see `VectorStore.add`."""
         check_vectors(chunks, vectors, self.width)
         with self._lock:
-            ids = [_point_id(chunk.id) for chunk in chunks]
+            ids = [point_id(chunk.id) for chunk in chunks]
             for start in range(0, len(ids), BATCH):
                 some = ids[start : start + BATCH]
                 if self._ask(self._client.retrieve, ids=some, with_payload=False):
@@ -121,7 +125,7 @@ class QdrantStore:
                 models.PointStruct(
                     id=point_id,
                     vector={DENSE: vector.tolist(), SPARSE: self._sparse_vector(terms)},
-                    payload=_payload(chunk)
+                    payload=payload_of(chunk)
                     | {"position": self._next_position + row, "mean_length": self._written_mean},
                 )
                 for row, (point_id, chunk, terms, vector) in enumerate(
@@ -139,7 +143,7 @@ class QdrantStore:
     def remove(self, document_id: str) -> int:
         """Remove a document's passages and say how many they were."""
         with self._lock:
-            where = _qdrant_filter(Filter(document_ids=(document_id,)))
+            where = qdrant_filter(Filter(document_ids=(document_id,)))
             records = list(self._scroll(where))
             if records:
                 self._ask(
@@ -147,7 +151,7 @@ class QdrantStore:
                     points_selector=models.FilterSelector(filter=where),
                     wait=True,
                 )
-                texts = (_chunk(record.payload).search_text for record in records)
+                texts = (chunk_of(record.payload).search_text for record in records)
                 self._count_terms([self._tokenizer(text) for text in texts], -1)
             return len(records)
 
@@ -159,9 +163,9 @@ class QdrantStore:
         """Return passages in the order asked for; KeyError if one is not there."""
         if not chunk_ids:
             return []
-        ids = [_point_id(chunk_id) for chunk_id in chunk_ids]
+        ids = [point_id(chunk_id) for chunk_id in chunk_ids]
         records = self._ask(self._client.retrieve, ids=ids)
-        chunks = (_chunk(record.payload) for record in records)
+        chunks = (chunk_of(record.payload) for record in records)
         found = {chunk.id: chunk for chunk in chunks}
         return [found[chunk_id] for chunk_id in chunk_ids]
 
@@ -171,7 +175,7 @@ class QdrantStore:
         """Return the cosine of a vector with the named passages; KeyError if one is not there."""
         if not chunk_ids:
             return np.zeros(0)
-        ids: list[Any] = [_point_id(chunk_id) for chunk_id in chunk_ids]
+        ids: list[Any] = [point_id(chunk_id) for chunk_id in chunk_ids]
         only = models.Filter(must=[models.HasIdCondition(has_id=ids)])
         found = dict(self._search(vector.tolist(), DENSE, len(ids), only))
         return np.array([found[chunk_id] for chunk_id in chunk_ids])
@@ -183,7 +187,7 @@ class QdrantStore:
         if vector.shape != (self.width,):
             raise ValueError(f"the vector has shape {vector.shape}, not {(self.width,)}")
         return self._search(
-            vector.tolist(), DENSE, k, None if where is None else _qdrant_filter(where)
+            vector.tolist(), DENSE, k, None if where is None else qdrant_filter(where)
         )
 
     def search_sparse(
@@ -203,12 +207,12 @@ class QdrantStore:
             statistics = statistics or self.statistics
         weights: dict[int, float] = {}
         for term, count in Counter(self._tokenizer(query)).items():
-            index = _term_index(term)
+            index = term_index(term)
             weights[index] = weights.get(index, 0.0) + count * statistics.idf(term)
         if not weights:
             return []
         wanted = models.SparseVector(indices=list(weights), values=list(weights.values()))
-        found = self._search(wanted, SPARSE, k, None if where is None else _qdrant_filter(where))
+        found = self._search(wanted, SPARSE, k, None if where is None else qdrant_filter(where))
         return [(name, score) for name, score in found if score > 0]
 
     def _search(
@@ -237,7 +241,7 @@ class QdrantStore:
             sparse_vectors_config={SPARSE: models.SparseVectorParams()},
         )
         if self.location != IN_MEMORY:  # the local mode has no use for them and warns
-            for field in _FILTERED:
+            for field in FILTERED:
                 self._ask(
                     self._client.create_payload_index,
                     field_name=field,
@@ -254,7 +258,7 @@ class QdrantStore:
             )
         means = set()
         for record in self._scroll():
-            self._count_terms([self._tokenizer(_chunk(record.payload).search_text)], 1)
+            self._count_terms([self._tokenizer(chunk_of(record.payload).search_text)], 1)
             self._next_position = max(self._next_position, record.payload["position"] + 1)
             means.add(record.payload["mean_length"])
         # Several means: a rewrite broke off; 0 has it done again.
@@ -284,7 +288,7 @@ class QdrantStore:
                         id=record.id,
                         vector={
                             SPARSE: self._sparse_vector(
-                                self._tokenizer(_chunk(record.payload).search_text)
+                                self._tokenizer(chunk_of(record.payload).search_text)
                             )
                         },
                     )
@@ -298,7 +302,7 @@ class QdrantStore:
             )
 
     def _sparse_vector(self, terms: Sequence[str]) -> models.SparseVector:
-        frequency: Counter[int] = Counter(_term_index(term) for term in terms)
+        frequency: Counter[int] = Counter(term_index(term) for term in terms)
         weights = term_weights(
             np.array(list(frequency.values()), np.float64),
             np.full(len(frequency), len(terms), np.float64),
@@ -325,38 +329,3 @@ class QdrantStore:
                 f"The Qdrant server at {self.location} doesn't answer as it should.",
                 "Start it, or correct its address and key in the settings.",
             ) from error
-
-
-def _point_id(chunk_id: str) -> str:
-    """Qdrant's ids are numbers or UUIDs, so a passage's id is turned into one."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, chunk_id))
-
-
-def _term_index(term: str) -> int:
-    """Place a term among the 2^32 dimensions of a sparse vector, the same in every process."""
-    return int.from_bytes(hashlib.blake2b(term.encode(), digest_size=4).digest(), "big")
-
-
-def _payload(chunk: Chunk) -> dict[str, Any]:
-    fields = asdict(chunk)
-    return {n: list(value) if isinstance(value, tuple) else value for n, value in fields.items()}
-
-
-def _chunk(payload: Any) -> Chunk:
-    fields: dict[str, Any] = {}
-    for name in Chunk.__dataclass_fields__:
-        value = payload[name]
-        fields[name] = tuple(value) if isinstance(value, list) else value
-    return Chunk(**fields)
-
-
-def _qdrant_filter(where: Filter) -> models.Filter:
-    regions = (*where.regions, ANYWHERE) if where.regions else ()
-    wanted = zip(_FILTERED, (regions, where.doc_types, where.document_ids))
-    return models.Filter(
-        must=[
-            models.FieldCondition(key=field, match=models.MatchAny(any=list(values)))
-            for field, values in wanted
-            if values
-        ]
-    )

@@ -18,6 +18,7 @@ from engines.runtime.device import (
     release_memory,
 )
 from engines.runtime.errors import BusyError, EngineUnavailableError, ReleafError
+from engines.runtime.failures import broken_off, is_out_of_memory, load_failure
 from engines.runtime.health import Engine, EngineHealth, EngineState, EngineStatus
 from engines.runtime.lane import CpuLane, Priority
 from engines.runtime.settings import Settings
@@ -137,7 +138,7 @@ class EnginePool:
         """
         slot = self._slots[name]
         engine = self._lease(slot)
-        is_out_of_memory = False
+        has_no_memory = False
         try:
             return self.lane.run(lambda: self._timed(slot, engine, fn), priority=priority)
         except ReleafError:
@@ -146,11 +147,11 @@ class EnginePool:
             with slot.changed:
                 slot.errors += 1
             log.exception("the %s engine broke off", name)
-            is_out_of_memory = _is_out_of_memory(error)
-            raise _broken(name, is_out_of_memory) from error
+            has_no_memory = is_out_of_memory(error)
+            raise broken_off(name, error) from error
         finally:
             self._return(slot)
-            if is_out_of_memory:
+            if has_no_memory:
                 self.unload(name)
             self.relieve_memory_pressure()
 
@@ -224,7 +225,7 @@ class EnginePool:
                 log.warning("the %s engine could not load: %s", slot.name, error)
             else:
                 log.exception("the %s engine failed to load", slot.name)
-            failure = _load_failure(slot.name, error)
+            failure = load_failure(slot.name, error)
             with slot.changed:
                 slot.failure = failure
                 slot.failed_at = datetime.now(timezone.utc)
@@ -317,39 +318,4 @@ def _status(slot: _Slot) -> EngineStatus:
         errors=errors,
         failed_at=failed_at,
         detail=detail,
-    )
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, MemoryError):
-        return True
-    # CUDA and MPS say "out of memory", PyTorch's CPU allocator "can't allocate memory" on Linux
-    # and "not enough memory" on Windows; all are RuntimeErrors.
-    words = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
-
-
-def _broken(name: str, is_out_of_memory: bool) -> EngineUnavailableError:
-    if is_out_of_memory:
-        return EngineUnavailableError(
-            f"The {name} engine ran out of memory.",
-            "Try again with less at once, or close other programs.",
-        )
-    return EngineUnavailableError(
-        f"The {name} engine broke off unexpectedly.",
-        "Try again; if it happens again, the log says more.",
-    )
-
-
-def _load_failure(name: str, error: Exception) -> EngineUnavailableError:
-    if isinstance(error, ReleafError):
-        return EngineUnavailableError(f"The {name} engine could not load. {error.what}", error.do)
-    if _is_out_of_memory(error):
-        return EngineUnavailableError(
-            f"The {name} engine could not load, as there is not enough memory.",
-            "Close other programs and try again.",
-        )
-    return EngineUnavailableError(
-        f"The {name} engine could not load ({type(error).__name__}: {error}).",
-        "Try again; if it happens again, the log says more.",
     )

@@ -1,6 +1,7 @@
 """The app with one engine: MaxSight, whose Stage A sees painted rectangles instead of a street.
 
-With `--context` it has its Stage B, too, which reads no text and has time enough.
+With `--context` it has its Stage B, too, which reads no text and has time enough; with `--sounds`
+the shipped ears.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import threading
 import time
 
 from engines.maxsight.pipeline import MaxSightPipeline
+from engines.maxsight.sound_runner import SoundRunner
 from engines.maxsight.stage_b import ContextPass
 from engines.runtime.gate import StageGate
 from engines.runtime.lane import CpuLane
@@ -43,6 +45,8 @@ def main() -> None:
             PaintStageA(), stage_b, gate, time.perf_counter, lane, deadline_ms=DEADLINE_MS
         ),
     )
+    if "--sounds" in sys.argv:
+        pool.register("maxsight-sound", lambda: SoundRunner(settings, pool.placement))
     context = AppContext(settings=settings, pool=pool)
     app = build_app(context)
     app.launch(prevent_thread_lock=True, **launch_options(context))

@@ -18,6 +18,27 @@ new MutationObserver((changes) => {
   }
 }).observe(document, { childList: true, characterData: true, subtree: true });
 """
+REFUSE = """
+if (window.MediaDevices) {{
+  MediaDevices.prototype.getUserMedia = () => Promise.reject(new DOMException("no", "{name}"));
+}}
+"""
+# Why a device can't be had: the script that makes it so, and what a person is told.
+UNAVAILABLE = {
+    "refused": ("", "did not allow the {device}. Press the symbol"),
+    "busy": (REFUSE.format(name="NotReadableError"), "Close that one"),
+    "absent": (REFUSE.format(name="NotFoundError"), "Connect one"),
+    "insecure address": (
+        "Object.defineProperty(navigator, 'mediaDevices', { value: undefined });",
+        "begins with https",
+    ),
+}
+HIDE = """
+(isHidden) => {
+  Object.defineProperty(document, "hidden", { value: isHidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}
+"""
 # A voice for every language that speaks until it is told to end.
 FAKE_VOICE = """
 window.utterances = [];
@@ -65,14 +86,15 @@ def open_maxsight(
     *,
     width: int = 1280,
     height: int = 900,
+    device: str = "camera",
     is_allowed: bool = True,
     script: str = "",
 ) -> Page:
-    """Open the page and go to the MaxSight tab."""
+    """Open the page, with leave to use a device or without, and go to the MaxSight tab."""
     page = visits.open(
         width=width,
         height=height,
-        permissions=("camera",) if is_allowed else (),
+        permissions=(device,) if is_allowed else (),
         script=RECORD_ALERTS + script,
     )
     page.get_by_role("tab", name="MaxSight").click()

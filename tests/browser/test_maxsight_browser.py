@@ -12,7 +12,9 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Visits
 from tests.browser.maxsight_page import (
     FAKE_VOICE,
+    HIDE,
     OVERLAY,
+    UNAVAILABLE,
     drawn_share,
     expect_camera_off,
     heard,
@@ -26,17 +28,6 @@ from tests.browser.maxsight_page import (
 from tests.browser.paint import painted_frame
 from tests.browser.waste_page import choose_files, unfold
 
-HIDE = """
-() => {
-  Object.defineProperty(document, "hidden", { value: true, configurable: true });
-  document.dispatchEvent(new Event("visibilitychange"));
-}
-"""
-REFUSE = """
-if (navigator.mediaDevices) {{
-  navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("no", "{name}"));
-}}
-"""
 # Longer than the server sends an alert again with the frames that follow.
 SAID_AGAIN_MS = 2600
 
@@ -79,7 +70,7 @@ def leave_the_tab(page: Page) -> None:
 
 
 def hide_the_page(page: Page) -> None:
-    page.evaluate(HIDE)
+    page.evaluate(HIDE, True)
 
 
 def start_in_another_window(page: Page) -> None:
@@ -109,26 +100,15 @@ def test_the_camera_goes_off_by_itself_and_the_page_says_why(
     expect(state(page)).to_contain_text(why)
 
 
-@pytest.mark.parametrize(
-    ("script", "what_to_do"),
-    [
-        pytest.param("", "did not allow the camera. Press the symbol", id="refused"),
-        pytest.param(REFUSE.format(name="NotReadableError"), "Close that one", id="busy"),
-        pytest.param(REFUSE.format(name="NotFoundError"), "Connect one", id="absent"),
-        pytest.param(
-            "Object.defineProperty(navigator, 'mediaDevices', { value: undefined });",
-            "begins with https",
-            id="insecure address",
-        ),
-    ],
-)
+@pytest.mark.parametrize("reason", UNAVAILABLE)
 def test_a_camera_that_cannot_be_had_is_explained_once_and_can_be_tried_again(
-    script: str, what_to_do: str, paint_visits: Visits
+    reason: str, paint_visits: Visits
 ) -> None:
+    script, what_to_do = UNAVAILABLE[reason]
     page = open_maxsight(paint_visits, is_allowed=False, script=script)
     for attempt in (1, 2):
         start_button(page).click()
-        expect(state(page)).to_contain_text(what_to_do)
+        expect(state(page)).to_contain_text(what_to_do.format(device="camera"))
         expect(start_button(page)).to_be_visible()
         page.wait_for_function(
             "count => heard.filter((one) => one.region === 'live-assertive').length === count",

@@ -7,6 +7,7 @@ import sys
 import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from tests.browser.conftest import (
     started,
     watched,
 )
-from tests.browser.maxsight_page import RECORD_ALERTS, heard
+from tests.browser.maxsight_page import HIDE, UNAVAILABLE, heard, open_maxsight
 from tests.browser.test_access_browser import (
     APPEARANCES,
     TOO_WIDE,
@@ -36,9 +37,7 @@ MOST_FLASHES, FLASH_WINDOW_MS = 3, 1000
 # Long enough for two groups of flashes.
 WATCHED_MS = 6000
 # Each look of the page's edge and when it began; each vibration; what is asked of the microphone.
-RECORD = (
-    RECORD_ALERTS
-    + """
+RECORD = """
 window.looks = [];
 new MutationObserver((changes) => {
   for (const { target } of changes) {
@@ -57,22 +56,10 @@ if (ask) {
   };
 }
 """
-)
-REFUSE = """
-if (window.MediaDevices) {{
-  MediaDevices.prototype.getUserMedia = () => Promise.reject(new DOMException("no", "{name}"));
-}}
-"""
 STILL_PAGE = """
 const match = window.matchMedia.bind(window);
 window.matchMedia = (query) => query.includes("reduced-motion")
   ? { matches: true, addEventListener() {} } : match(query);
-"""
-HIDE = """
-(isHidden) => {
-  Object.defineProperty(document, "hidden", { value: isHidden, configurable: true });
-  document.dispatchEvent(new Event("visibilitychange"));
-}
 """
 
 
@@ -98,7 +85,7 @@ def siren(seconds: float) -> np.ndarray:
 @pytest.fixture(scope="module")
 def sound_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
     """Start the app with MaxSight's engines alone; the ears are the shipped ones."""
-    command = [sys.executable, "-m", "tests.browser.sound_app"]
+    command = [sys.executable, "-m", "tests.browser.maxsight_app", "--sounds"]
     with started(command, tmp_path_factory.mktemp("sound")) as running:
         yield running
 
@@ -149,24 +136,9 @@ def quiet_visits(playwright: Playwright, sound_app: RunningApp, tmp_path: Path) 
     browser.close()
 
 
-def open_sounds(
-    visits: Visits,
-    *,
-    width: int = 1280,
-    height: int = 900,
-    is_allowed: bool = True,
-    script: str = "",
-) -> Page:
-    """Open the page and go to the MaxSight tab."""
-    page = visits.open(
-        width=width,
-        height=height,
-        permissions=("microphone",) if is_allowed else (),
-        script=RECORD + script,
-    )
-    page.get_by_role("tab", name="MaxSight").click()
-    toggle(page).wait_for()
-    return page
+def open_sounds(visits: Visits, *, script: str = "", **options: Any) -> Page:
+    """Open the MaxSight tab as `open_maxsight` does, with a microphone that is watched."""
+    return open_maxsight(visits, device="microphone", script=RECORD + script, **options)
 
 
 def toggle(page: Page) -> Locator:
@@ -303,26 +275,15 @@ def test_silence_is_said_calmly_and_a_microphone_that_is_off_is_noticed(
     assert page.evaluate("felt") == []
 
 
-@pytest.mark.parametrize(
-    ("script", "what_to_do"),
-    [
-        pytest.param("", "did not allow the microphone. Press the symbol", id="refused"),
-        pytest.param(REFUSE.format(name="NotReadableError"), "Close that one", id="busy"),
-        pytest.param(REFUSE.format(name="NotFoundError"), "Connect one", id="absent"),
-        pytest.param(
-            "Object.defineProperty(navigator, 'mediaDevices', { value: undefined });",
-            "begins with https",
-            id="insecure address",
-        ),
-    ],
-)
+@pytest.mark.parametrize("reason", UNAVAILABLE)
 def test_a_microphone_that_cannot_be_had_is_explained_and_can_be_tried_again(
-    script: str, what_to_do: str, siren_visits: Visits
+    reason: str, siren_visits: Visits
 ) -> None:
+    script, what_to_do = UNAVAILABLE[reason]
     page = open_sounds(siren_visits, is_allowed=False, script=script)
     for attempt in (1, 2):
         toggle(page).click()
-        expect(state(page)).to_contain_text(what_to_do)
+        expect(state(page)).to_contain_text(what_to_do.format(device="microphone"))
         page.wait_for_function("count => heard.length === count", arg=attempt)
     assert not any("camera" in sentence for sentence in heard(page))
 

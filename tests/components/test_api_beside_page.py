@@ -1,7 +1,11 @@
-"""The running app: the page and the API at one address, without getting in each other's way."""
+"""The running app: page and API at one address, not in each other's way, until Ctrl-C.
+
+That SIGTERM ends it too is seen by every browser test; see `started` in tests/browser/conftest.py.
+"""
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Callable
 
@@ -20,14 +24,16 @@ TOKEN = "a-token-of-this-test"
 ENGINE_S = 300.0
 
 
-def test_page_and_api_share_one_port(
+def test_page_and_api_share_one_port_and_end_cleanly(
     start_app: Callable[..., subprocess.Popen[str]],  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("RELEAF_API_TOKEN", TOKEN)
     port = free_port()
     process = start_app(port)
-    assert shell.TITLE in wait_for_page(process, port)
+    page = wait_for_page(process, port)
+    assert shell.TITLE in page
+    assert 'lang="en"' in page
     right = {"Authorization": f"Bearer {TOKEN}"}
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=ENGINE_S) as client:
         engines = {engine["name"] for engine in client.get("/health").json()["engines"]}
@@ -51,7 +57,9 @@ def test_page_and_api_share_one_port(
         assert client.get("/gradio_api/info").status_code == 200
         assert client.get("/api/v2/ask").status_code == 404
         assert client.get("/metrics").status_code == 401
-    process.terminate()
+    process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=STOP_S)
     assert process.returncode == 0
+    assert f"http://127.0.0.1:{port}" in output
+    assert "Traceback" not in errors
     assert TOKEN not in output + errors

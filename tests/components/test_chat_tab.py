@@ -11,8 +11,9 @@ import gradio as gr
 import pytest
 
 from components import chat_tab
-from components.chat_actions import EMPTY_QUESTION, OUTPUTS, AskState, AskTab
+from components.chat_actions import EMPTY_QUESTION, OUTPUTS, AskTab
 from components.chat_view import WAITING, escape_markdown
+from components.chat_visit import AskState
 from components.context import AppContext
 from components.waste_tab import PLACE_KEY
 from engines.rag.answers import AnswerDelta, AnswerSentence, Mode

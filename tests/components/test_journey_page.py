@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from components import shell
-from components.chat_actions import NO_THING, AskState, AskTab
+from components.chat_actions import NO_THING, AskTab
+from components.chat_visit import AskState
 from components.context import AppContext
 from components.journey_actions import AWAY, HERE, OUTPUTS, JourneyPage
 from components.journey_thing import NOTHING, THING_KEY

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,9 +113,9 @@ def test_nobody_waits_beyond_the_limit_though_the_lane_is_taken(lane: Lane) -> N
 
 
 def test_the_apps_own_model_words_a_scene_in_jobs_that_let_every_frame_pass(
-    lane: Lane, tmp_path: Path
+    lane: Lane,
 ) -> None:
-    pool = EnginePool(Settings(cache_dir=tmp_path, checkpoints_dir=tmp_path, cpu_threads=1), lane)
+    pool = EnginePool(Settings(cpu_threads=1), lane)
     pool.register("llm", lambda: LanguageModel(pool.settings, pool.placement))
     pool.get("llm")
     lane.asked.clear()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -202,21 +201,6 @@ def wait_for_page(process: subprocess.Popen[str], port: int) -> str:
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.1)
     raise AssertionError(f"the page did not answer within {START_S:.0f} s")
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
-def test_the_page_answers_and_the_app_ends_cleanly(
-    start_app: Callable[..., subprocess.Popen[str]], number: signal.Signals
-) -> None:
-    port = free_port()
-    process = start_app(port)
-    page = wait_for_page(process, port)
-    assert shell.TITLE in page
-    assert 'lang="en"' in page
-    process.send_signal(number)
-    output, _ = process.communicate(timeout=STOP_S)
-    assert process.returncode == 0
-    assert f"http://127.0.0.1:{port}" in output
 
 
 def test_a_port_in_use_is_named(start_app: Callable[..., subprocess.Popen[str]]) -> None:

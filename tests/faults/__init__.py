@@ -3,13 +3,15 @@
 | fault | what is shown | where |
 | --- | --- | --- |
 | an engine dies at its load, in a call, for want of memory | the others answer, it comes back | \
-`test_engines.py`; the pool's own rules: `tests/engines/runtime/test_pool.py` |
+`test_engines.py`; the pool's own rules: `tests/engines/runtime/test_pool.py`, \
+`tests/engines/runtime/test_pool_memory.py` |
 | the system gives no more memory | it is unloaded, said, loaded again | `test_engines.py`, with a \
 real limit in a process of its own |
-| memory runs short | the engine that rested longest goes | `tests/engines/runtime/test_pool.py` |
+| memory runs short | the engine that rested longest goes | \
+`tests/engines/runtime/test_pool_memory.py` |
 | a checkpoint is missing, cut off, overwritten, of another shape | one sentence; others load | \
 `test_checkpoints.py`; waste: `tests/engines/waste/test_engine.py`; Stage A's card: \
-`tests/engines/maxsight/test_stage_a_runner.py`; sounds' card: \
+`tests/engines/maxsight/test_stage_a_loading.py`; sounds' card: \
 `tests/engines/maxsight/test_sound_runner.py`; language model: `tests/engines/llm/test_model.py`; \
 embedding model: `tests/engines/runtime/test_text_encoder.py` |
 | MaxSight's context pass is slow, breaks off, hangs | Stage A stays as it is | \

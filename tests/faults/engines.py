@@ -115,7 +115,7 @@ SUBJECTS = (
     ),
     Subject(
         "llm", "engines.llm.model", "LanguageModel", _write,
-        "engines.llm.model.find_weights",
+        "engines.llm.source.find_weights",
         lambda engine: (engine.loaded().decoder, "begin"),
     ),
     Subject(

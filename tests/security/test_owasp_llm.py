@@ -23,6 +23,8 @@ GENERATE = "tests/engines/llm/test_generate.py"
 GROUNDING = "tests/engines/rag/test_grounding.py"
 RAG = "tests/engines/rag/test_engine.py"
 UPLOADS = "tests/engines/rag/test_uploads.py"
+UPLOAD_LIMITS = "tests/engines/rag/test_uploads_limits.py"
+PDF_WORD = "tests/engines/rag/test_uploads_pdf_word.py"
 HASHES = "tests/engines/runtime/test_weights_hashes.py"
 SERVED = "tests/security/test_served_files.py"
 SECRETS = "tests/security/test_secrets.py"
@@ -58,7 +60,7 @@ ENTRIES = {
             f"{PROMPT}::test_no_mixture_of_signs_makes_another_turn",
             f"{PROMPT}::test_a_passage_cannot_pass_for_another_number",
             f"{UPLOADS}::test_hidden_parts_of_a_web_page_are_left_out",
-            f"{UPLOADS}::test_hidden_and_deleted_words_of_a_word_file_are_left_out",
+            f"{PDF_WORD}::test_hidden_and_deleted_words_of_a_word_file_are_left_out",
         ),
     ),
     "LLM02:2026": Entry(
@@ -126,10 +128,10 @@ ENTRIES = {
             f"{GENERATE}::test_a_prompt_beyond_the_models_limit_is_refused",
             f"{GENERATE}::test_a_stop_takes_effect_before_the_next_token",
             f"{RAG}::test_a_question_that_cannot_be_used_is_refused_in_a_sentence",
-            f"{UPLOADS}::test_a_file_larger_than_allowed_is_refused",
-            f"{UPLOADS}::test_a_pdf_of_too_many_pages_is_refused",
-            f"{UPLOADS}::test_a_pdf_that_takes_too_long_is_given_up_on",
-            f"{UPLOADS}::test_a_word_file_that_lies_about_what_it_unpacks_to_is_refused",
+            f"{UPLOAD_LIMITS}::test_a_file_larger_than_allowed_is_refused",
+            f"{UPLOAD_LIMITS}::test_a_pdf_of_too_many_pages_is_refused",
+            f"{UPLOAD_LIMITS}::test_a_pdf_that_takes_too_long_is_given_up_on",
+            f"{UPLOAD_LIMITS}::test_a_word_file_that_lies_about_what_it_unpacks_to_is_refused",
             f"{SERVED}::test_a_file_that_is_too_large_is_refused_while_it_comes_in",
             f"{SERVED}::test_a_call_that_is_too_large_is_refused",
             f"{SERVED}::test_an_input_is_an_upload_and_nothing_else",

@@ -9,7 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from engines.llm.fit.decoders import Decoder, Written, write
-from engines.llm.model import TURN_ENDS
+from engines.llm.source import TURN_ENDS
 
 
 @dataclass(frozen=True)

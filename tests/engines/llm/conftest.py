@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from engines.llm.decoding import TransformersDecoder
-from engines.llm.model import SHIPPED_MODEL, LanguageModel
+from engines.llm.model import LanguageModel
 from engines.llm.reading import fingerprint_of
+from engines.llm.source import SHIPPED_MODEL
 from engines.runtime.device import Placement
 from engines.runtime.settings import Settings
 from engines.runtime.torchvision_compat import ensure_torchvision

@@ -19,9 +19,10 @@ from safetensors.torch import load_file, save_file
 
 from engines.llm.adapter import ADAPTER_FILE
 from engines.llm.gguf_file import write_gguf
-from engines.llm.model import ADAPTER_OFF, CHATML, SHIPPED_ADAPTER, LanguageModel
+from engines.llm.model import LanguageModel
 from engines.llm.prompt import encode_chat
 from engines.llm.reading import read_gguf
+from engines.llm.source import ADAPTER_OFF, CHATML, SHIPPED_ADAPTER
 from engines.runtime.device import Placement
 from engines.runtime.errors import (
     EngineUnavailableError,

@@ -14,7 +14,9 @@ from engines.maxsight.classes import vocabulary
 from engines.maxsight.fit.export import save_half, write_float_graph
 from engines.maxsight.stage_a import StageA
 from engines.maxsight.stage_a_network import load_stage_a
-from engines.maxsight.stage_a_runner import CHECKPOINT, GRAPH_FILE
+from engines.maxsight.stage_a_runner import CHECKPOINT, GRAPH_FILE, StageARunner
+from engines.runtime.device import Placement
+from engines.runtime.settings import Settings
 from engines.runtime.weights import CARD_FILE, WEIGHTS_FILE
 
 OUTPUT_SCALE, PYRAMID_SPREAD = 10.0, 300.0
@@ -72,3 +74,15 @@ def write_checkpoint(checkpoints_dir: Path, *, side: int = 320, has_graph: bool 
         write_float_graph(rounded, folder / GRAPH_FILE, side=side)
     write_card(folder, inference(side=side))
     return folder
+
+
+def folder_of(settings: Settings) -> Path:
+    """Return the checkpoint's folder."""
+    return settings.checkpoints_dir / CHECKPOINT
+
+
+def runner_of(settings: Settings, placement: Placement) -> StageARunner:
+    """Return Stage A with the checkpoint loaded."""
+    runner = StageARunner(settings, placement)
+    runner.load()
+    return runner

@@ -22,7 +22,7 @@ from engines.maxsight.pipeline import MaxSightPipeline
 from engines.maxsight.tiers import Tier1
 from engines.runtime.device import process_rss_mb
 from engines.runtime.lane import CpuLane
-from tests.engines.maxsight.test_pipeline import GATE, CornerStage, wait_until
+from tests.engines.maxsight.stages import GATE, CornerStage, wait_until
 
 FRAMES = 2000
 SIZE = (240, 320, 3)

@@ -7,35 +7,17 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from engines.maxsight.alert_memory import (
-    COOLDOWN_S,
-    LEAST_DISTANCE_M,
-    LEAVES_AFTER_S,
-    is_coming,
-)
-from engines.maxsight.classes import vocabulary
 from engines.maxsight.preferences import Preferences
-from engines.maxsight.scheduler import (
-    HAPTICS_MS,
-    LEAST_SPOKEN_DANGER_SCORE,
-    Alert,
-    AlertScheduler,
-)
+from engines.maxsight.scheduler import HAPTICS_MS, Alert, AlertScheduler
 from engines.maxsight.tiers import TrackedObject, Urgency, Zone
-from engines.maxsight.urgency import urgency_of_track, vocabulary_entry
+from tests.engines.maxsight.films import scheduler
 from tests.engines.maxsight.tracks import coming, thing
 
 SAFE, CAUTION, WARNING, DANGER = Urgency
 NEAR, MEDIUM, FAR = Zone
 FRAME_S = 0.1
 Scene = Callable[[float], Sequence[TrackedObject]]
-
-
-def scheduler(**preferences: Any) -> AlertScheduler:
-    return AlertScheduler(Preferences(**preferences), clock=lambda: 0.0)
 
 
 def watch(
@@ -298,116 +280,3 @@ def test_the_summary_names_what_the_person_wants_to_hear_of() -> None:
     ]
     one = scheduler(groups_told={"doors", "vehicles"}, direction_style="sides")
     assert one.summary(tracks) == "In view: a door ahead, 3 metres."
-
-
-# One class per track, so that no track is taken for another under a new number.
-CLASS_IDS = vocabulary().trained_ids
-any_tracks = st.builds(
-    lambda index, **given: thing(CLASS_IDS[index], track_id=index, **given),
-    st.integers(0, len(CLASS_IDS) - 1),
-    zone=st.sampled_from(list(Zone)),
-    distance_m=st.floats(0.0, 30.0) | st.sampled_from([math.nan, math.inf]),
-    approach_m_s=st.sampled_from([0.0, 2.0, math.nan]),
-    time_to_contact_s=st.sampled_from([None, 2.0, 8.0, math.nan]),
-    is_confirmed=st.booleans(),
-    score=st.floats(0.0, 1.0),
-)
-frames = st.tuples(
-    st.floats(0.0, 20.0) | st.floats(0.0, 0.2),
-    st.lists(any_tracks, max_size=4, unique_by=lambda track: track.track_id),
-    st.sampled_from(list(Urgency)),
-)
-films = st.lists(frames, max_size=40)
-any_groups = st.frozensets(st.sampled_from(vocabulary().groups))
-
-
-def run(film: list[Any], one: AlertScheduler) -> list[tuple[float, list[TrackedObject], Any]]:
-    """Return time, tracks and alerts of each frame of a film."""
-    now_s, done = 0.0, []
-    for pause_s, tracks, frame in film:
-        now_s += pause_s
-        done.append((now_s, tracks, one.step(tracks, frame_urgency=frame, now_s=now_s)))
-    return done
-
-
-@settings(max_examples=60, deadline=None)
-@given(films, st.sampled_from([0.0, 5.0, 30.0]))
-def test_no_minute_has_more_than_two_alerts_unless_danger(film: list[Any], pause_s: float) -> None:
-    done = run(film, scheduler(seconds_between=pause_s))
-    alerts = [alert for _, _, said in done for alert in said]
-    for index, alert in enumerate(alerts):
-        if alert.urgency < DANGER:
-            minute = [one for one in alerts[: index + 1] if alert.at_s - one.at_s <= 59.999]
-            assert len(minute) <= 2
-            if len(minute) > 1:
-                assert alert.at_s - minute[-2].at_s >= pause_s - 1e-6
-
-
-@settings(max_examples=60, deadline=None)
-@given(films, any_groups)
-def test_a_new_likely_danger_is_always_said_at_once_unless_its_group_is_muted(
-    film: list[Any], groups: frozenset[str]
-) -> None:
-    seen_s: dict[int, float] = {}
-    for now_s, tracks, said in run(film, scheduler(groups_told=groups)):
-        told = {one for alert in said for one in (alert.track_id, *alert.also_track_ids)}
-        for track in tracks:
-            is_new = now_s - seen_s.get(track.track_id, -math.inf) > LEAVES_AFTER_S + 1e-6
-            is_danger = urgency_of_track(track) == DANGER
-            is_likely = track.score >= LEAST_SPOKEN_DANGER_SCORE
-            is_told = vocabulary_entry(track.class_id).group in groups
-            if is_new and is_danger and is_likely and track.is_confirmed and is_told:
-                assert track.track_id in told
-            seen_s[track.track_id] = now_s
-
-
-@settings(max_examples=60, deadline=None)
-@given(films)
-def test_the_same_thing_waits_unless_it_comes_closer_or_is_more_urgent(film: list[Any]) -> None:
-    last: dict[int, tuple[float, TrackedObject]] = {}
-    seen_s: dict[int, float] = {}
-    for now_s, tracks, said in run(film, scheduler(seconds_between=0.0)):
-        told = {one for alert in said for one in (alert.track_id, *alert.also_track_ids)}
-        for track in tracks:
-            has_left = now_s - seen_s.get(track.track_id, now_s) > LEAVES_AFTER_S - 1e-6
-            seen_s[track.track_id] = now_s
-            if track.track_id not in told:
-                continue
-            before_s, before = last.get(track.track_id, (-math.inf, track))
-            is_nearer = max(track.distance_m, LEAST_DISTANCE_M) <= before.distance_m / 2
-            is_more_urgent = urgency_of_track(track) > urgency_of_track(before)
-            is_over = now_s - before_s >= COOLDOWN_S - 1e-6
-            has_begun_to_come = is_coming(track) and not is_coming(before)
-            assert is_over or has_left or is_nearer or is_more_urgent or has_begun_to_come
-            last[track.track_id] = (now_s, track)
-
-
-@settings(max_examples=60, deadline=None)
-@given(films, any_groups)
-def test_muted_groups_and_safe_things_are_never_named(
-    film: list[Any], groups: frozenset[str]
-) -> None:
-    for _, tracks, said in run(film, scheduler(groups_told=groups)):
-        by_id = {track.track_id: track for track in tracks}
-        for alert in said:
-            assert groups
-            for track_id in (alert.track_id, *alert.also_track_ids):
-                if track_id is not None:
-                    assert vocabulary_entry(by_id[track_id].class_id).group in groups
-                    assert urgency_of_track(by_id[track_id]) > SAFE
-
-
-any_times = st.floats(allow_nan=True, allow_infinity=True)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(any_times, st.lists(any_tracks, max_size=3)), max_size=40))
-def test_no_clock_breaks_it(film: list[tuple[float, list[TrackedObject]]]) -> None:
-    one = scheduler()
-    for now_s, tracks in film:
-        assert len(one.step(tracks, frame_urgency=SAFE, now_s=now_s)) <= 1
-    # Whatever happened, a new danger is said and its cooldown ends.
-    newcomer = coming("car", track_id=-1, contact_s=4.0, zone=NEAR)
-    assert one.step([newcomer], frame_urgency=DANGER, now_s=0.0)
-    assert one.step([newcomer], frame_urgency=DANGER, now_s=5.9) == ()
-    assert one.step([newcomer], frame_urgency=DANGER, now_s=6.1)

@@ -2,96 +2,22 @@ from __future__ import annotations
 
 import gc
 import math
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
 
-from engines.maxsight.context_worker import ContextBox
 from engines.maxsight.frames import Pixels
 from engines.maxsight.picture_state import FROZEN_AFTER_S
-from engines.maxsight.pipeline import PipelineStep
-from engines.maxsight.preferences import Preferences
-from engines.maxsight.session import (
-    TIMELINE_FRAMES,
-    MaxSightSession,
-    SceneReport,
-    SessionStore,
-)
-from engines.maxsight.tiers import (
-    ContextResult,
-    GateReport,
-    SeenObject,
-    Tier1,
-    TrackedObject,
-    Urgency,
-    Zone,
-)
+from engines.maxsight.session import TIMELINE_FRAMES, MaxSightSession
+from engines.maxsight.tiers import ContextResult, SeenObject, Urgency, Zone
 from engines.runtime.errors import EngineUnavailableError
 from tests.engines.maxsight.scenes import FRAME_SIZE, StillWorld, seen, seen_at, times
-
-TIMEOUT_S = 20.0
-GATE = GateReport("absent", "Skipped: there is no context pass.")
-
-
-class Clock:
-    """A clock that a test sets."""
-
-    def __init__(self, now_s: float = 0.0) -> None:
-        self.now_s = now_s
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-class Eyes:
-    """Stages that see what a test wants; they note the numbers of the frames."""
-
-    def __init__(self, see: Callable[[Pixels, float], Sequence[SeenObject]]) -> None:
-        self.see, self.frames = see, list[int]()
-
-    def __call__(
-        self, frame: Pixels, *, frame_id: int, captured_s: float, box: ContextBox
-    ) -> PipelineStep:
-        self.frames.append(frame_id)
-        size = frame.shape[0], frame.shape[1]
-        tier1 = Tier1(
-            frame_id, captured_s, size, tuple(self.see(frame, captured_s)), Urgency.SAFE, 0.1, 20.0
-        )
-        return PipelineStep(tier1, GATE, box.latest)
-
-
-def nothing(frame: Pixels, at_s: float) -> list[SeenObject]:
-    return []
-
-
-def session_of(see=nothing, **given) -> MaxSightSession:
-    return MaxSightSession(Eyes(see), Clock(), Preferences(**given))
-
-
-@cache
-def frame_of(seed: int = 0, size: tuple[int, int] = FRAME_SIZE) -> Pixels:
-    """Return a frame with something on it."""
-    coarse = np.random.default_rng(seed).integers(0, 255, (size[0] // 8, size[1] // 8, 3))
-    return coarse.astype(np.uint8).repeat(8, axis=0).repeat(8, axis=1)
+from tests.engines.maxsight.sessions import GATE, Clock, Eyes, frame_of, nothing, play, session_of
 
 
 def coming_car(speed_m_s: float = 8.0, start_m: float = 30.0):
     return lambda frame, at_s: [seen_at(start_m - speed_m_s * at_s)]
-
-
-def play(
-    session: MaxSightSession, *, seconds: float, per_s: float = 12.0, start_s: float = 0.0
-) -> list[SceneReport]:
-    count = max(1, round(seconds * per_s))
-    return [
-        session.step(frame_of(index % 7), at_s)
-        for index, at_s in enumerate(times(count, per_s, start_s))
-    ]
 
 
 # A frame and its report
@@ -307,152 +233,3 @@ def test_the_memory_of_a_long_session_stays_flat() -> None:
     before, after = objects_held.values()
     # A leak of one object per frame would be 800.
     assert after - before < 200
-
-
-# Many people
-
-
-def marked_frame(person: int) -> Pixels:
-    frame = frame_of(person).copy()
-    frame[:, :, 2] = person
-    return frame
-
-
-def see_the_mark(frame: Pixels, at_s: float) -> list[SeenObject]:
-    """See one thing whose place and class tell whose frame it is."""
-    person = int(frame[0, 0, 2])
-    return [seen_at(1.2, ("car", "chair", "person")[person % 3], x=70 + 10.0 * person)]
-
-
-def test_fifty_sessions_at_once_stay_apart() -> None:
-    eyes = Eyes(see_the_mark)
-    store = SessionStore(lambda: MaxSightSession(eyes, Clock()), Clock())
-    start = threading.Barrier(50)
-
-    def walk(person: int) -> list[SceneReport]:
-        session = store.get(f"person {person}")
-        session.preferences = Preferences(language=("en", "es", "de")[person % 3])
-        start.wait(TIMEOUT_S)
-        return [session.step(marked_frame(person), at_s) for at_s in times(10, 12)]
-
-    with ThreadPoolExecutor(50) as pool:
-        walks = list(pool.map(walk, range(50)))
-    assert len(store) == 50
-    for person, reports in enumerate(walks):
-        assert [report.frame_id for report in reports] == list(range(1, 11))
-        tracks: list[TrackedObject] = [track for one in reports for track in one.tracks]
-        assert len(tracks) == 10 and {track.track_id for track in tracks} == {1}
-        assert {track.class_id for track in tracks} == {("car", "chair", "person")[person % 3]}
-        seen_box = see_the_mark(marked_frame(person), 0.0)[0].box
-        assert tracks[-1].box[0] == pytest.approx(max(0.0, seen_box[0]), abs=1)
-        session = store.get(f"person {person}")
-        assert len(session.timeline) == 10
-        assert {alert.language for alert in session.alerts} <= {("en", "es", "de")[person % 3]}
-
-
-def test_frames_of_one_person_are_taken_one_after_the_other() -> None:
-    at_work = threading.Semaphore(1)
-    overlaps = []
-
-    def see(frame: Pixels, at_s: float) -> list[SeenObject]:
-        overlaps.append(not at_work.acquire(blocking=False))
-        threading.Event().wait(0.005)
-        at_work.release()
-        return []
-
-    session = session_of(see)
-    with ThreadPoolExecutor(8) as pool:
-        reports = list(pool.map(lambda at_s: session.step(frame_of(), at_s), times(24, 12)))
-    assert not any(overlaps)
-    assert sorted(report.frame_id for report in reports) == list(range(1, 25))
-
-
-def test_nobody_waits_for_a_frame_that_takes_long() -> None:
-    is_looking, may_go_on = threading.Event(), threading.Event()
-
-    def see(frame: Pixels, at_s: float) -> list[SeenObject]:
-        if at_s == 99.0:
-            is_looking.set()
-            assert may_go_on.wait(TIMEOUT_S)
-        return [seen_at(1.2)]
-
-    eyes = Eyes(see)
-    first, second = MaxSightSession(eyes, Clock()), MaxSightSession(eyes, Clock())
-    play(first, seconds=1)
-    with ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(first.step, frame_of(), 99.0)
-        assert is_looking.wait(TIMEOUT_S)
-        first.preferences = Preferences(language="de")
-        assert first.repeat() is not None and "Auto" in first.summary()
-        assert len(first.timeline) == 12
-        assert len(second.step(frame_of(), 0.0).tracks) == 1
-        assert not slow.done()
-        may_go_on.set()
-        assert slow.result(TIMEOUT_S).frame_id == 13
-
-
-# The store
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock(1000.0)
-
-
-@pytest.fixture
-def store(clock) -> SessionStore:
-    return SessionStore(session_of, clock, idle_s=60, most=3)
-
-
-def test_a_person_gets_the_same_session_and_another_person_another(store) -> None:
-    assert store.get("ada") is store.get("ada")
-    assert store.get("ada") is not store.get("ben")
-
-
-def test_idle_sessions_end_and_used_ones_stay(store, clock) -> None:
-    ada, ben = store.get("ada"), store.get("ben")
-    clock.now_s += 50
-    assert store.get("ada") is ada
-    clock.now_s += 50
-    store.end_idle()
-    assert len(store) == 1
-    assert store.get("ada") is ada
-    assert store.get("ben") is not ben
-
-
-def test_asking_for_any_session_ends_the_idle_ones(store, clock) -> None:
-    store.get("ada")
-    clock.now_s += 61
-    store.get("ben")
-    assert len(store) == 1
-
-
-def test_an_ended_session_is_gone_and_ending_it_twice_does_no_harm(store) -> None:
-    ada = store.get("ada")
-    store.end("ada")
-    store.end("ada")
-    assert len(store) == 0 and store.get("ada") is not ada
-
-
-def test_beyond_the_limit_the_one_unused_longest_ends(store) -> None:
-    kept = {name: store.get(name) for name in ("ada", "ben", "cem")}
-    store.get("ada")
-    store.get("dora")
-    assert len(store) == 3
-    assert store.get("ada") is kept["ada"] and store.get("cem") is kept["cem"]
-
-
-def test_a_clock_that_jumps_back_ends_no_session_and_keeps_none_for_longer(store, clock) -> None:
-    ada = store.get("ada")
-    clock.now_s -= 900
-    assert store.get("ada") is ada
-    clock.now_s += 61
-    store.end_idle()
-    assert len(store) == 0
-
-
-def test_many_threads_that_ask_for_one_person_get_one_session(clock) -> None:
-    store = SessionStore(session_of, clock)
-    with ThreadPoolExecutor(16) as pool:
-        sessions = set(pool.map(store.get, ["ada"] * 64))
-    assert len(sessions) == 1

@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import math
-import os
-import shutil
-import subprocess
-import sys
-import textwrap
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,21 +11,17 @@ import pytest
 import torch
 
 from engines.maxsight import stage_a_runner
-from engines.maxsight.backbones.fpn import FeaturePyramid
-from engines.maxsight.backbones.resnet50v2 import ResNet50V2
 from engines.maxsight.classes import vocabulary
 from engines.maxsight.frames import letterbox
-from engines.maxsight.heads.detection import DetectionHead
-from engines.maxsight.heads.frame import FrameHead
-from engines.maxsight.stage_a import StageA, StageAOutput
+from engines.maxsight.stage_a import StageAOutput
 from engines.maxsight.stage_a_network import EagerNetwork, OnnxNetwork
-from engines.maxsight.stage_a_runner import CHECKPOINT, GRAPH_FILE, StageARunner
+from engines.maxsight.stage_a_runner import GRAPH_FILE, StageARunner
 from engines.maxsight.tiers import Tier1, Urgency, Zone
 from engines.runtime.device import Placement
-from engines.runtime.errors import EngineUnavailableError, InputError, WeightsCorruptError
-from engines.runtime.settings import REPO_ROOT, Settings
-from engines.runtime.weights import CARD_FILE, WEIGHTS_FILE
-from tests.engines.maxsight.random_checkpoint import inference, write_card, write_checkpoint
+from engines.runtime.errors import EngineUnavailableError, InputError
+from engines.runtime.settings import Settings
+from engines.runtime.weights import WEIGHTS_FILE
+from tests.engines.maxsight.random_checkpoint import folder_of, inference, runner_of, write_card
 from tests.engines.maxsight.test_frames import noise, read_photo
 
 SIDE = 320
@@ -41,116 +29,11 @@ CELLS = 40**2 + 20**2 + 10**2
 WORDS = vocabulary()
 
 
-def runner_of(settings: Settings, placement: Placement) -> StageARunner:
-    runner = StageARunner(settings, placement)
-    runner.load()
-    return runner
-
-
 @pytest.fixture(scope="module")
 def runner(random_settings: Settings, placement: Placement) -> StageARunner:
     loaded = runner_of(random_settings, placement)
     loaded.warmup()
     return loaded
-
-
-@pytest.fixture
-def own_copy(random_settings: Settings, tmp_path: Path) -> Settings:
-    """Return settings with a random checkpoint of which a test may replace files.
-
-    Its large files are links: unlink one before writing another in its place.
-    """
-    shutil.copytree(
-        random_settings.checkpoints_dir, tmp_path / "checkpoints", copy_function=os.link
-    )
-    return Settings(checkpoints_dir=tmp_path / "checkpoints", cpu_threads=1)
-
-
-def folder_of(settings: Settings) -> Path:
-    return settings.checkpoints_dir / CHECKPOINT
-
-
-# Loading
-
-
-def test_a_missing_checkpoint_is_said_in_words(tmp_path: Path, placement: Placement) -> None:
-    runner = StageARunner(Settings(checkpoints_dir=tmp_path), placement)
-    with pytest.raises(EngineUnavailableError, match="checkpoints/maxsight-a"):
-        runner.load()
-    assert not runner.health().is_ready
-    with pytest.raises(EngineUnavailableError, match="not loaded"):
-        runner.look(noise(48, 64), 0, 0.0)
-
-
-def test_a_card_is_needed(own_copy: Settings, placement: Placement) -> None:
-    (folder_of(own_copy) / CARD_FILE).unlink()
-    with pytest.raises(WeightsCorruptError, match="card"):
-        StageARunner(own_copy, placement).load()
-
-
-BAD_CARDS: dict[str, tuple[dict[str, Any] | None, str]] = {
-    "no inference": (None, 'no part "inference"'),
-    "other order of classes": ({"classes": list(WORDS.trained_ids[::-1])}, "other classes"),
-    "no classes": ({"classes": None}, "other classes"),
-    "nothing trusted": ({"thresholds": {}}, "trusts no class"),
-    "no thresholds": ({"thresholds": None}, "trusts no class"),
-    "stairs": ({"thresholds": {"stairs": 0.5}}, "stairs, which is not trained"),
-    "threshold 0": ({"thresholds": {"car": 0}}, "threshold of car"),
-    "threshold above 1": ({"thresholds": {"car": 1.1}}, "threshold of car"),
-    "threshold in words": ({"thresholds": {"car": "high"}}, "threshold of car"),
-    "threshold not a number": ({"thresholds": {"car": math.nan}}, "threshold of car"),
-    "odd side": ({"input_side": 300}, "input side"),
-    "huge side": ({"input_side": 4096}, "input side"),
-    "no power": ({"objectness_power": None}, "objectness power"),
-    "negative power": ({"objectness_power": -1}, "objectness power"),
-}
-
-
-@pytest.mark.parametrize(("change", "sentence"), BAD_CARDS.values(), ids=BAD_CARDS.keys())
-def test_a_card_that_cannot_be_used_is_refused(
-    own_copy: Settings, placement: Placement, change: dict[str, Any] | None, sentence: str
-) -> None:
-    write_card(folder_of(own_copy), None if change is None else {**inference(), **change})
-    with pytest.raises(WeightsCorruptError, match=sentence):
-        StageARunner(own_copy, placement).load()
-
-
-@pytest.mark.parametrize("name", [GRAPH_FILE, WEIGHTS_FILE])
-def test_a_damaged_file_is_refused(own_copy: Settings, placement: Placement, name: str) -> None:
-    (folder_of(own_copy) / name).unlink()
-    (folder_of(own_copy) / name).write_bytes(b"not a network")
-    if name == WEIGHTS_FILE:
-        (folder_of(own_copy) / GRAPH_FILE).unlink()
-    with pytest.raises(WeightsCorruptError, match=name):
-        StageARunner(own_copy, placement).load()
-
-
-def test_a_graph_of_another_size_is_refused(own_copy: Settings, placement: Placement) -> None:
-    write_card(folder_of(own_copy), inference(side=256))
-    with pytest.raises(WeightsCorruptError, match="256 × 256"):
-        StageARunner(own_copy, placement).load()
-
-
-def test_the_graph_uses_the_threads_of_the_settings_and_does_not_spin(
-    random_settings: Settings,
-) -> None:
-    network = OnnxNetwork(folder_of(random_settings) / GRAPH_FILE, side=SIDE, threads=3)
-    options = network.session.get_session_options()
-    assert options.intra_op_num_threads == 3
-    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
-    assert options.get_session_config_entry("session.inter_op.allow_spinning") == "0"
-
-
-def test_health_says_what_runs_until_it_is_unloaded(
-    own_copy: Settings, placement: Placement
-) -> None:
-    runner = runner_of(own_copy, placement)
-    assert "ONNX Runtime" in runner.health().detail and runner.health().is_ready
-    (folder_of(own_copy) / GRAPH_FILE).unlink()
-    runner.load()
-    assert "PyTorch on cpu" in runner.health().detail
-    runner.unload()
-    assert not runner.health().is_ready
 
 
 # The two ways to compute
@@ -365,65 +248,3 @@ def test_numbers_that_are_none_are_an_error_and_never_silence(
     broken.view(-1)[0] = math.nan
     with pytest.raises(EngineUnavailableError, match="numbers that are none"):
         look_with(output._replace(**{part: broken}), random_settings, placement, monkeypatch)
-
-
-# Stage A stands by itself
-
-ALLOWED = {
-    "engines", "engines.maxsight", "engines.maxsight.backbones", "engines.maxsight.heads",
-    "engines.maxsight.backbones.fpn", "engines.maxsight.backbones.resnet50v2",
-    "engines.maxsight.heads.detection", "engines.maxsight.heads.frame",
-    "engines.maxsight.boxes", "engines.maxsight.classes", "engines.maxsight.decode",
-    "engines.maxsight.frames", "engines.maxsight.geometry", "engines.maxsight.stage_a",
-    "engines.maxsight.stage_a_network", "engines.maxsight.stage_a_runner",
-    "engines.maxsight.tiers",
-}  # fmt: skip
-
-
-def test_stage_a_imports_nothing_of_stage_b_nor_of_other_engines() -> None:
-    listing = (
-        "import sys, engines.maxsight.stage_a_runner;"
-        "print(*(m for m in sys.modules if m.split('.')[0] in ('engines', 'components')))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", listing], cwd=REPO_ROOT, capture_output=True, text=True, check=True
-    )
-    imported = {one for one in done.stdout.split() if not one.startswith("engines.runtime")}
-    assert imported == ALLOWED
-
-
-def test_stage_a_has_no_option() -> None:
-    assert list(inspect.signature(StageA).parameters) == ["classes"]
-    assert list(inspect.signature(StageARunner).parameters) == ["settings", "placement"]
-    assert not [name for name in Settings.model_fields if "stage" in name or "maxsight" in name]
-
-
-@pytest.mark.parametrize(
-    "part", [StageA, ResNet50V2, FeaturePyramid, DetectionHead, FrameHead],
-    ids=lambda part: part.__name__,
-)  # fmt: skip
-def test_stage_a_has_no_conditional_path(part: type) -> None:
-    for method in (part.__init__, part.forward):  # type: ignore[attr-defined, misc]
-        tree = ast.parse(textwrap.dedent(inspect.getsource(method)))
-        branches = (ast.If, ast.While, ast.Try, ast.Match)
-        assert not [node for node in ast.walk(tree) if isinstance(node, branches)]
-    tree = ast.parse(textwrap.dedent(inspect.getsource(part.forward)))  # type: ignore[attr-defined]
-    assert not [node for node in ast.walk(tree) if isinstance(node, ast.IfExp)]
-
-
-def test_stage_a_is_a_resnet_50_with_a_pyramid() -> None:
-    model = StageA(3)
-    assert isinstance(model.backbone, ResNet50V2) and isinstance(model.pyramid, FeaturePyramid)
-    stages = [getattr(model.backbone, f"stage{number}") for number in (1, 2, 3, 4)]
-    assert [len(stage) for stage in stages] == [3, 4, 6, 3]
-    with torch.inference_mode():
-        features = model.eval().backbone(torch.zeros(1, 3, 64, 64))
-    assert [tuple(one.shape) for one in features] == [
-        (1, 512, 8, 8), (1, 1024, 4, 4), (1, 2048, 2, 2),
-    ]  # fmt: skip
-
-
-def test_the_weights_alone_are_enough(tmp_path: Path, placement: Placement) -> None:
-    write_checkpoint(tmp_path, has_graph=False)
-    runner = runner_of(Settings(checkpoints_dir=tmp_path, cpu_threads=1), placement)
-    assert runner.look(read_photo(), 3, 0.5).frame_id == 3

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from engines.maxsight.alert_memory import LONGEST_COOLDOWN_OF_DANGER_S
 from engines.maxsight.scheduler import MINUTE_S, AlertScheduler
 from engines.maxsight.tiers import TrackedObject, Urgency, Zone
-from tests.engines.maxsight.test_scheduler import films, run, scheduler
+from tests.engines.maxsight.films import films, run, scheduler
 from tests.engines.maxsight.tracks import coming, thing
 
 MINUTES_5 = 300.0

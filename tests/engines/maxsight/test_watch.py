@@ -11,7 +11,7 @@ from engines.maxsight.video import VideoReader
 from engines.maxsight.watch import clock_time, main, watch
 from engines.runtime.settings import Settings
 from tests.engines.maxsight.scenes import seen_at
-from tests.engines.maxsight.test_session import Eyes
+from tests.engines.maxsight.sessions import Eyes
 from tests.engines.maxsight.videos import write_video
 
 

@@ -12,6 +12,7 @@ from engines.rag.chat import Chat
 from engines.rag.engine import RagEngine
 from engines.runtime.pool import EnginePool
 from engines.runtime.settings import Settings
+from tests.engines.rag.uploads import Reader
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +46,9 @@ def note(tmp_path: Path) -> Path:
         "the boathouse of the club.\n\nThe orange crate is emptied on the first Monday of a month."
     )
     return path
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Reader:
+    """Return what reads bytes as an upload of a given name."""
+    return Reader(tmp_path)

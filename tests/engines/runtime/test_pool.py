@@ -3,13 +3,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
 import torch
 
-from engines.runtime import pool as pool_module
 from engines.runtime.errors import (
     BusyError,
     EngineUnavailableError,
@@ -17,90 +15,9 @@ from engines.runtime.errors import (
     WeightsMissingError,
 )
 from engines.runtime.lane import CpuLane, Priority
-from engines.runtime.pool import EngineHealth, EnginePool, EngineStatus
+from engines.runtime.pool import EnginePool
 from engines.runtime.settings import Settings
-
-PATIENCE_S = 5.0
-
-
-class DoublingEngine:
-    """A real engine of one weight: it doubles a number."""
-
-    name = "doubling"
-
-    def __init__(self, load_s: float = 0.0) -> None:
-        self.layer: torch.nn.Linear | None = None
-        self.load_s = load_s
-        self.warmed_up_on: list[str] = []
-
-    def load(self) -> None:
-        time.sleep(self.load_s)
-        self.layer = torch.nn.Linear(1, 1, bias=False)
-        torch.nn.init.constant_(self.layer.weight, 2.0)
-
-    def warmup(self) -> None:
-        assert self.double(1.0) == 2.0
-        self.warmed_up_on.append(threading.current_thread().name)
-
-    @torch.inference_mode()
-    def double(self, number: float) -> float:
-        assert self.layer is not None
-        return float(self.layer(torch.tensor([number])).item())
-
-    def health(self) -> EngineHealth:
-        return EngineHealth(self.layer is not None, "It doubles.")
-
-    def unload(self) -> None:
-        self.layer = None
-
-
-class Factory:
-    """Build engines, count them, and fail as often as told."""
-
-    def __init__(self, *failures: Exception, load_s: float = 0.0) -> None:
-        self.failures = list(failures)
-        self.load_s = load_s
-        self.calls = 0
-        self.built: list[DoublingEngine] = []
-
-    def __call__(self) -> DoublingEngine:
-        self.calls += 1
-        if self.failures:
-            raise self.failures.pop(0)
-        self.built.append(DoublingEngine(self.load_s))
-        return self.built[-1]
-
-
-@pytest.fixture
-def lane() -> Iterator[CpuLane]:
-    lane = CpuLane(timeout_s=PATIENCE_S)
-    yield lane
-    lane.close()
-
-
-@pytest.fixture
-def pool(lane: CpuLane) -> EnginePool:
-    return EnginePool(Settings(device="cpu"), lane)
-
-
-def together(count: int, job: Callable[[], object]) -> None:
-    """Run a job in many threads that start at the same moment."""
-    barrier = threading.Barrier(count)
-
-    def begin() -> None:
-        barrier.wait(PATIENCE_S)
-        job()
-
-    threads = [threading.Thread(target=begin) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE_S)
-        assert not thread.is_alive()
-
-
-def status_of(pool: EnginePool, name: str) -> EngineStatus:
-    return next(status for status in pool.health() if status.name == name)
+from tests.engines.runtime.doubling import PATIENCE_S, DoublingEngine, Factory, status_of, together
 
 
 def test_an_engine_is_built_only_when_it_is_needed(pool: EnginePool) -> None:
@@ -330,102 +247,6 @@ def test_any_other_error_is_logged_and_told_in_a_sentence(
     status = status_of(pool, "doubling")
     assert (status.state, status.calls, status.errors) == ("loaded", 1, 1)
     assert pool.run("doubling", lambda engine: engine.double(1.0)) == 2.0
-
-
-def test_out_of_memory_unloads_the_engine_and_says_so(pool: EnginePool) -> None:
-    factory = Factory()
-    pool.register("doubling", factory)
-    with pytest.raises(EngineUnavailableError, match="ran out of memory"):
-        # The allocator itself refuses an exbibyte; nothing is simulated.
-        pool.run("doubling", lambda engine: torch.empty(2**60, dtype=torch.uint8))
-    assert status_of(pool, "doubling").state == "not_loaded"
-    assert factory.built[0].layer is None
-    assert pool.run("doubling", lambda engine: engine.double(1.0)) == 2.0
-    assert factory.calls == 2
-
-
-@pytest.mark.parametrize(
-    ("error", "is_memory"),
-    [
-        pytest.param(MemoryError(), True, id="python"),
-        pytest.param(torch.OutOfMemoryError("CUDA out of memory."), True, id="cuda"),
-        pytest.param(RuntimeError("MPS backend out of memory (x)"), True, id="mps"),
-        pytest.param(RuntimeError("shapes do not match"), False, id="another error of torch"),
-        pytest.param(ValueError("out of memory"), False, id="only the words"),
-    ],
-)
-def test_running_out_of_memory_is_told_from_other_errors(
-    pool: EnginePool, error: Exception, is_memory: bool
-) -> None:
-    pool.register("doubling", Factory(error))
-    with pytest.raises(EngineUnavailableError) as caught:
-        pool.get("doubling")
-    assert ("not enough memory" in caught.value.what) == is_memory
-
-
-def test_an_unloaded_engine_gives_its_weights_back_and_loads_again(pool: EnginePool) -> None:
-    factory = Factory()
-    pool.register("doubling", factory)
-    assert not pool.unload("doubling")
-    pool.get("doubling")
-    assert pool.unload("doubling")
-    assert factory.built[0].layer is None
-    assert status_of(pool, "doubling").state == "not_loaded"
-    assert pool.run("doubling", lambda engine: engine.double(5.0)) == 10.0
-    assert factory.calls == 2
-
-
-def test_an_engine_in_use_is_never_unloaded(pool: EnginePool) -> None:
-    pool.register("doubling", Factory())
-
-    def unload_me(engine: DoublingEngine) -> tuple[bool, float]:
-        return pool.unload("doubling"), engine.double(8.0)
-
-    assert pool.run("doubling", unload_me) == (False, 16.0)
-
-
-def test_under_memory_pressure_the_engine_that_rested_longest_goes(lane: CpuLane) -> None:
-    # Any process uses more than one mebibyte, so the pressure is real at once.
-    pool = EnginePool(Settings(device="cpu", memory_limit_mb=1.0), lane)
-    for name in ("first", "second", "third"):
-        pool.register(name, Factory())
-        pool.get(name)
-    pool.run("first", lambda engine: engine.double(1.0))
-    assert {status.name: status.state for status in pool.health()} == {
-        "first": "loaded",
-        "second": "not_loaded",
-        "third": "loaded",
-    }
-    assert pool.relieve_memory_pressure() == "third"
-    assert pool.relieve_memory_pressure() is None, "the engine used last stays"
-    assert status_of(pool, "first").state == "loaded"
-
-
-def test_under_memory_pressure_an_engine_in_use_stays(lane: CpuLane) -> None:
-    pool = EnginePool(Settings(device="cpu", memory_limit_mb=1.0), lane)
-    pool.register("busy", Factory())
-    pool.register("resting", Factory())
-
-    def use(engine: DoublingEngine) -> str | None:
-        pool.get("resting")
-        return pool.relieve_memory_pressure()
-
-    assert pool.run("busy", use) is None
-    assert status_of(pool, "busy").state == "loaded"
-
-
-def test_with_memory_to_spare_nothing_is_unloaded(lane: CpuLane) -> None:
-    pool = EnginePool(Settings(device="cpu", memory_limit_mb=1e9), lane)
-    for name in ("first", "second"):
-        pool.register(name, Factory())
-        pool.get(name)
-    assert pool.relieve_memory_pressure() is None
-    assert {status.state for status in pool.health()} == {"loaded"}
-
-
-def test_the_default_memory_limit_leaves_the_machine_some(pool: EnginePool) -> None:
-    assert pool_module.MEMORY_SHARE == 0.85
-    assert pool.relieve_memory_pressure() is None
 
 
 def test_the_priority_reaches_the_lane() -> None:

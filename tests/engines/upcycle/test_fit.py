@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import signal
 import subprocess
 import sys
@@ -219,43 +218,37 @@ RUN = """
 import sys
 from pathlib import Path
 import numpy as np, torch
-from safetensors.numpy import load_file
 torch.set_num_threads(1)
-from engines.upcycle.fit.data import split_pairs
-from engines.upcycle.fit.train import train_network
 from engines.upcycle.tensors import GraphData
+from tests.engines.upcycle.test_fit import short_run
 stored = dict(np.load(sys.argv[1]))
 data = GraphData(nodes=tuple(stored.pop("nodes").tolist()), **stored)
-trained = train_network(
-    "graphsage", data, split_pairs(data, "cold", 1), run_dir=Path(sys.argv[2]), seed=1, epochs=3
-)
-np.save(sys.argv[3], trained.scores(data))
+short_run(data, Path(sys.argv[2]))
 """
 
 
+def short_run(data: GraphData, run_dir: Path) -> np.ndarray:
+    """Train for three epochs and return the scores."""
+    trained = train_network(
+        "graphsage", data, split_pairs(data, "cold", 1), run_dir=run_dir, seed=1, epochs=3
+    )
+    return trained.scores(data)
+
+
 def test_a_killed_run_resumes_to_the_same_numbers(data: GraphData, tmp_path: Path) -> None:
-    stored = tmp_path / "data.npz"
+    stored, folder = tmp_path / "data.npz", tmp_path / "killed"
     np.savez(stored, **{**vars(data), "nodes": np.array(data.nodes)})
-
-    def start(run: str) -> subprocess.Popen[bytes]:
-        arguments = [str(stored), str(tmp_path / run), str(tmp_path / f"{run}.npy")]
-        return subprocess.Popen(
-            [sys.executable, "-c", RUN, *arguments],
-            cwd=REPO,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-            stdout=subprocess.DEVNULL,
-        )
-
-    whole, killed = start("whole"), start("killed")
-    while killed.poll() is None and not list((tmp_path / "killed").glob("state-*")):
+    killed = subprocess.Popen([sys.executable, "-c", RUN, str(stored), str(folder)], cwd=REPO)
+    while killed.poll() is None and not list(folder.glob("state-*")):
         time.sleep(0.02)
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
-    assert not (tmp_path / "killed.npy").exists()
-    for process in (start("killed"), whole):
-        assert process.wait() == 0
-    scores = [np.load(tmp_path / f"{run}.npy") for run in ("killed", "whole")]
-    assert np.array_equal(*scores)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        assert np.array_equal(short_run(data, folder), short_run(data, tmp_path / "whole"))
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_a_blend_is_fitted_on_val_and_never_sees_test(data: GraphData) -> None:

@@ -39,14 +39,17 @@ from engines.llm.fit.merging import (
 )
 from engines.llm.gguf_file import cutter_for, interleave, write_gguf
 from engines.llm.llama_cpp import LlamaCppDecoder, tokens_of
-from engines.llm.model import SHIPPED_MODEL, LanguageModel
+from engines.llm.model import LanguageModel
 from engines.llm.onnx_file import write_onnx
 from engines.llm.reading import read_folder
+from engines.llm.source import SHIPPED_MODEL
 from engines.runtime.errors import InputError, StorageError, WeightsCorruptError
 from engines.runtime.settings import Settings
 from tests.engines.llm.conftest import network_of
 
 TOKENS = 8
+# Of the model's thirty; each is like the others, and ten answers in four programs take long.
+LAYERS = 5
 
 
 def write_adapter(base: Base, folder: Path, *, base_name: str, seed: int, size: float) -> Path:
@@ -60,9 +63,18 @@ def write_adapter(base: Base, folder: Path, *, base_name: str, seed: int, size: 
     return folder
 
 
+def first_layers(settings: Settings, name: str) -> Base:
+    """Read a model as `load_base` does, and keep its first layers."""
+    base = load_base(settings, name)
+    network: Any = base.network
+    network.model.layers = network.model.layers[:LAYERS]
+    network.config.num_hidden_layers = LAYERS
+    return base
+
+
 @dataclass(frozen=True)
 class Shipped:
-    """What was exported of the model that comes with the app."""
+    """What was exported of the first layers of the model that comes with the app."""
 
     out: Path
     adapter: Path
@@ -75,14 +87,18 @@ class Shipped:
 def shipped(
     cache_dir: Path, llm: LanguageModel, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Shipped]:
-    """Teach the model of the app small things and export it in all formats, once."""
+    """Teach the first layers of the app's model small things and export them in all formats."""
     folder = tmp_path_factory.mktemp("export")
     settings = Settings(cache_dir=cache_dir, checkpoints_dir=folder)
     name = llm.loaded().name
     adapter = write_adapter(
-        load_base(settings, SHIPPED_MODEL), folder / "lora", base_name=name, seed=1, size=0.03
+        first_layers(settings, SHIPPED_MODEL), folder / "lora", base_name=name, seed=1, size=0.03
     )
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(io.StringIO()) as printed,
+    ):
+        patch.setattr("engines.llm.fit.export.load_base", first_layers)
         rows = run(adapter, folder / "out", settings=settings, model=SHIPPED_MODEL, tokens=TOKENS)
     yield Shipped(folder / "out", adapter, rows, settings, printed.getvalue())
     shutil.rmtree(folder)  # more than a gigabyte

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -30,7 +29,7 @@ from engines.waste.fit.data import (
     make_cutouts,
 )
 from engines.waste.fit.evaluate import bootstrap_interval, expected_calibration_error
-from engines.waste.fit.train import loss_of
+from engines.waste.fit.train import loss_of, main
 from engines.waste.model import HeadLogits
 from engines.waste.taxonomy import ITEM_BY_ID
 
@@ -78,9 +77,9 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def command(pack: Path, run: Path) -> list[str]:
+def arguments(pack: Path, run: Path) -> list[str]:
     return [
-        sys.executable, "-m", "engines.waste.fit.train", "--data", str(pack), "--run", str(run),
+        "--data", str(pack), "--run", str(run),
         "--epochs", "8", "--warmup-epochs", "1", "--learning-rate", "1e-3",
         "--draws", "32", "--batch-size", "8", "--size", "64", "--test-size", "64",
         "--workers", "0", "--save-every-s", "0",
@@ -95,11 +94,12 @@ def test_the_loss_falls_on_32_photos_and_a_killed_run_resumes_to_the_same_loss(
     pack: Path, tmp_path: Path
 ) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    subprocess.run(command(pack, whole), cwd=REPO, check=True, capture_output=True)
+    main(arguments(pack, whole))
     losses = [row["loss"] for row in history(whole)]
     assert losses[-1] < 0.8 * losses[0]
 
-    process = subprocess.Popen(command(pack, killed), cwd=REPO, stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "engines.waste.fit.train", *arguments(pack, killed)]
+    process = subprocess.Popen(command, cwd=REPO, stdout=subprocess.DEVNULL)
     deadline_s = time.monotonic() + 60
     while time.monotonic() < deadline_s and process.poll() is None:
         if any(int(state.name.split("-")[1]) >= 6 for state in killed.glob("state-*")):
@@ -108,7 +108,7 @@ def test_the_loss_falls_on_32_photos_and_a_killed_run_resumes_to_the_same_loss(
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert len(history(killed)) < 8 if (killed / "log.jsonl").exists() else True
-    subprocess.run(command(pack, killed), cwd=REPO, check=True, capture_output=True, env=os.environ)
+    main(arguments(pack, killed))
     assert [row["loss"] for row in history(killed)] == pytest.approx(losses, rel=1e-4)
 
 
