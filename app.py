@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from engines.runtime.errors import InputError
+from engines.runtime.port import is_port_free
 from engines.runtime.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ def main() -> int:
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
+    # The port is tried before everything that takes seconds.
+    if not is_port_free(settings.host, settings.port):
+        return _port_in_use(settings)
     _stay_offline(settings)
     # Gradio reads the environment when it is imported, so it comes after.
     from components.context import AppContext
@@ -59,8 +63,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     except OSError:
-        print(f"Port {settings.port} is in use. Set RELEAF_PORT to another.", file=sys.stderr)
-        return 1
+        return _port_in_use(settings)
     print(f"{TITLE} is open at {app.local_url} (Ctrl-C ends it)", flush=True)
     context.pool.preload(context.pool.names)
     stop.wait()
@@ -68,6 +71,11 @@ def main() -> int:
     app.close(verbose=False)
     # An engine may still be loading: native code that runs on while Python is taken down can crash.
     os._exit(0)
+
+
+def _port_in_use(settings: Settings) -> int:
+    print(f"Port {settings.port} is in use. Set RELEAF_PORT to another.", file=sys.stderr)
+    return 1
 
 
 def _stay_offline(settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """What every test needs before its module is imported, and what it leaves behind for the next."""
 
+import gc
 import sys
 from collections.abc import Iterator
 
@@ -9,6 +10,12 @@ from engines.runtime.torchvision_compat import ensure_torchvision
 
 # Some test modules import peft or transformers first, and these import torchvision.
 ensure_torchvision()
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what was imported: millions of objects that stay."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import time
 from collections.abc import Callable
@@ -128,6 +129,8 @@ class MaxSightPipeline:
     def load(self) -> None:
         """Read Stage A's checkpoint. Raises as `StageARunner.load` does."""
         self._stage_a.load()
+        # What a session needs, so that the first person doesn't wait for its import.
+        importlib.import_module("engines.maxsight.tracking")
 
     def warmup(self) -> None:
         """Let both stages get ready, so that the first person doesn't wait."""

@@ -25,7 +25,6 @@ from engines.maxsight.tiers import (
     TrackedObject,
     Urgency,
 )
-from engines.maxsight.tracking import Tracker
 from engines.maxsight.urgency import final_urgency
 from engines.runtime.errors import InputError
 
@@ -114,6 +113,9 @@ class MaxSightSession:
     def _start(self, preferences: Preferences) -> None:
         self._box = ContextBox()
         self._scheduler = AlertScheduler(preferences, self._clock)
+        # Here, not above: the page answers before the library of tracks is read.
+        from engines.maxsight.tracking import Tracker
+
         self._tracker, self._camera, self._watch = Tracker(), CameraMotion(), PictureWatch()
         self._last: SceneReport | None = None
 

@@ -36,6 +36,7 @@ def build_or_load(
     cache_dir: Path,
     target_tokens: int,
     overlap_tokens: int,
+    shipped_dir: Path | None = None,
 ) -> FaissStore:
     """Cut the documents into passages and make them searchable.
 
@@ -46,10 +47,12 @@ def build_or_load(
 
     Args:
         target_tokens, overlap_tokens: size of the passages; see `chunk_document`.
+        shipped_dir: holds files like those of cache_dir/rag; what stands there isn't encoded.
     """
     chunks = _cut(documents, encoder, target_tokens, overlap_tokens)
     path = cache_file(encoder, cache_dir, target_tokens, overlap_tokens)
-    vectors = _encode_new([chunk.search_text for chunk in chunks], encoder, path)
+    shipped = None if shipped_dir is None else shipped_dir / path.relative_to(cache_dir / "rag")
+    vectors = _encode_new([chunk.search_text for chunk in chunks], encoder, path, shipped)
     store = FaissStore(encoder.width)
     store.add(chunks, vectors)
     return store
@@ -116,17 +119,22 @@ def _by_document(chunks: Sequence[Chunk]) -> dict[str, list[Chunk]]:
     return found
 
 
-def _encode_new(texts: Sequence[str], encoder: DenseEncoder, path: Path) -> Floats:
-    """Return the vectors of the texts, (N, width), from the file where it has them."""
+def _encode_new(
+    texts: Sequence[str], encoder: DenseEncoder, path: Path, shipped: Path | None
+) -> Floats:
+    """Return the vectors of the texts, (N, width), from the files where they have them."""
     keys = [hashlib.sha256(text.encode()).digest() for text in texts]
-    known = _read(path, encoder.width)
+    kept = _read(path, encoder.width)
+    known = kept
+    if shipped is not None and not kept.keys() >= set(keys):
+        known = {**_read(shipped, encoder.width), **kept}
     new = {key: text for key, text in zip(keys, texts) if key not in known}
     if new:
         log.info("encoding %d of %d passages", len(new), len(texts))
         known = {**known, **dict(zip(new, encoder.encode_passages(list(new.values()))))}
     if not keys:
         return np.zeros((0, encoder.width), np.float32)
-    if new or len(known) > len(set(keys)):
+    if new or len(kept) > len(set(keys)):
         _write(path, {key: known[key] for key in keys})
     return np.stack([known[key] for key in keys])
 

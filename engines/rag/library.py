@@ -227,7 +227,7 @@ def read_library(
     passages: dict[str, list[Chunk]] = {}
     for chunk in chunks:
         passages.setdefault(chunk.document_id, []).append(chunk)
-    vectors = SentenceVectors(encoder, settings.cache_dir)
+    vectors = SentenceVectors(encoder, settings.cache_dir, settings.vectors_dir)
     questions = [(chunk.heading, chunk) for chunk in chunks if chunk.heading.endswith("?")]
     asked = read_known_questions(settings.knowledge_dir)
     vectors.prepare(
@@ -266,9 +266,15 @@ def open_store(
     Raises:
         EngineUnavailableError: if the server does not answer.
     """
-    sizes = {"target_tokens": TARGET_TOKENS, "overlap_tokens": OVERLAP_TOKENS}
+    sizes: dict[str, Any] = {"target_tokens": TARGET_TOKENS, "overlap_tokens": OVERLAP_TOKENS}
     if not settings.qdrant_url:
-        return build_or_load(documents, encoder, cache_dir=settings.cache_dir, **sizes)
+        return build_or_load(
+            documents,
+            encoder,
+            cache_dir=settings.cache_dir,
+            shipped_dir=settings.vectors_dir,
+            **sizes,
+        )
     from engines.rag.store_qdrant import QdrantStore  # its client takes a second to import
 
     # Vectors of different models must not meet, so each model has a collection of its own.

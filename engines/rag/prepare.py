@@ -1,28 +1,45 @@
 """Make what the first start of the chat would wait for: `python -m engines.rag.prepare`.
 
-Encodes the documents and unpacks the language model into the cache folder. What is there already
-stays, so a second run takes seconds.
+Encodes the documents, as far as their vectors don't come with the app, and unpacks the language
+model into the cache folder. What is there already stays, so a second run takes seconds.
+
+    python -m engines.rag.prepare --ship
+
+encodes all documents anew into assets/vectors, and is needed after a document was changed.
 """
 
 from __future__ import annotations
 
+import argparse
 import logging
+import shutil
 import sys
+import tempfile
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
 from engines.llm.model import LanguageModel
 from engines.rag.engine import RagEngine
-from engines.runtime.device import choose_placement, limit_threads
+from engines.rag.library import read_library
+from engines.runtime.device import Placement, choose_placement, limit_threads
 from engines.runtime.errors import ReleafError
-from engines.runtime.settings import load_settings
+from engines.runtime.settings import Settings, load_settings
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 1 if something is missing (said on stderr)."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--ship", action="store_true", help="encode what comes with the app")
+    arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     settings = load_settings()
     limit_threads(settings.cpu_threads)
     placement = choose_placement(settings)
+    if arguments.ship:
+        return ship(settings, placement)
     failed = False
     for engine in (RagEngine(settings, placement), LanguageModel(settings, placement)):
         start_s = time.perf_counter()
@@ -35,6 +52,18 @@ def main() -> int:
             print(f"{engine.name}: ready after {time.perf_counter() - start_s:.0f} s")
         engine.unload()
     return int(failed)
+
+
+def ship(settings: Settings, placement: Placement) -> int:
+    """Write the vectors of all documents into the folder that comes with the app; return 0."""
+    with tempfile.TemporaryDirectory() as folder:
+        empty = {"cache_dir": Path(folder), "vectors_dir": Path(folder) / "none"}
+        read_library(settings.model_copy(update=empty), placement)
+        shutil.rmtree(settings.vectors_dir, ignore_errors=True)
+        shutil.copytree(Path(folder) / "rag", settings.vectors_dir)
+    for path in settings.vectors_dir.rglob("*.safetensors"):
+        path.chmod(0o644)
+    return 0
 
 
 if __name__ == "__main__":

@@ -29,10 +29,13 @@ class SentenceVectors:
     Args:
         encoder: turns sentences into unit vectors (N, width).
         cache_dir: where the vectors of `prepare` are kept between starts.
+        shipped_dir: holds a file like that of cache_dir/rag; if it fits, nothing is encoded.
     """
 
-    def __init__(self, encoder: DenseEncoder, cache_dir: Path) -> None:
-        self._encoder = encoder
+    def __init__(
+        self, encoder: DenseEncoder, cache_dir: Path, shipped_dir: Path | None = None
+    ) -> None:
+        self._encoder, self._shipped = encoder, shipped_dir
         self._folder = cache_dir / "rag"
         self._rows: dict[str, int] = {}
         self._matrix: Floats = np.zeros((0, encoder.width), np.float32)
@@ -44,6 +47,8 @@ class SentenceVectors:
         key = hashlib.sha256(json.dumps([self._encoder.name, unique]).encode()).hexdigest()[:16]
         path = self._folder / f"sentences-{key}.safetensors"
         matrix = self._read(path, len(unique))
+        if matrix is None and self._shipped is not None:
+            matrix = self._read(self._shipped / path.name, len(unique))
         if matrix is None:
             matrix = self._encoder.encode_passages(unique)
             self._write(path, matrix)

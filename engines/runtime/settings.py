@@ -83,6 +83,10 @@ class Settings(BaseSettings):
         default=REPO_ROOT / "assets" / "knowledge",
         description="Folder of the documents that the chat answers from.",
     )
+    vectors_dir: Path = Field(
+        default=REPO_ROOT / "assets" / "vectors",
+        description="Folder of the documents' vectors that come with the app.",
+    )
     graph_dir: Path = Field(
         default=REPO_ROOT / "assets" / "graph",
         description="Folder of the facts that upcycling projects are found in.",
@@ -290,6 +294,7 @@ class Settings(BaseSettings):
         "rules_dir",
         "examples_dir",
         "knowledge_dir",
+        "vectors_dir",
         "data_dir",
         "cache_dir",
         mode="after",

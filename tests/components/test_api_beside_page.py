@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from components import shell
+from engines.runtime.settings import load_settings
 from tests.components.test_shell import (  # noqa: F401
     STOP_S,
     free_port,
@@ -41,12 +42,13 @@ def test_page_and_api_share_one_port_and_end_cleanly(
         assert client.get("/openapi.json").json()["paths"]["/api/v1/journey"]
         assert "/api/v1/journey" in client.get("/docs").text
 
-        jar = {"item": "glass jar"}
-        assert client.post("/api/v1/recommend", json=jar).status_code == 401
-        found = client.post("/api/v1/recommend", json=jar, headers=right)
+        # The engine that is loaded first.
+        photo = {"photo": (load_settings().examples_dir / "glass_bottle_wine.jpg").read_bytes()}
+        assert client.post("/api/v1/classify", files=photo).status_code == 401
+        found = client.post("/api/v1/classify", files=photo, headers=right)
         assert found.status_code == 200, found.text
-        assert found.json()["item"]["id"] == "glass_jar"
-        counted = 'releaf_requests_total{route="/api/v1/recommend",method="POST",status="200"} 1'
+        assert found.json()["item"]["id"] == "glass_bottle"
+        counted = 'releaf_requests_total{route="/api/v1/classify",method="POST",status="200"} 1'
         assert counted in client.get("/metrics", headers=right).text
 
         # The page lets its own origin's scripts in; for the API that is off.

@@ -297,18 +297,18 @@ def test_memory_stays_flat_while_a_large_file_is_made(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     passage = {"title": "Jars", "text": "Rinse the jar and put it in the glass bank. " * 40}
     with path.open("w", encoding="utf-8") as file:
-        for n in range(6000):
+        for n in range(3000):
             row = {"question": f"Jar {n}?", "answer": "Bank.", "passages": [passage]}
             file.write(json.dumps(row) + "\n")
-    assert path.stat().st_size > 10_000_000
+    assert path.stat().st_size > 5_000_000
     tracemalloc.start()
     try:
         summary = made([path], tmp_path / "out")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert sum(summary.kept.values()) == 6000
-    assert peak < 4_000_000
+    assert sum(summary.kept.values()) == 3000
+    assert peak < 2_500_000
 
 
 @pytest.fixture

@@ -77,12 +77,12 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def arguments(pack: Path, run: Path) -> list[str]:
+def arguments(pack: Path, run: Path, *, save_every_s: int = 1000) -> list[str]:
     return [
         "--data", str(pack), "--run", str(run),
         "--epochs", "8", "--warmup-epochs", "1", "--learning-rate", "1e-3",
         "--draws", "32", "--batch-size", "8", "--size", "64", "--test-size", "64",
-        "--workers", "0", "--save-every-s", "0",
+        "--workers", "0", "--save-every-s", str(save_every_s),
     ]  # fmt: skip
 
 
@@ -98,7 +98,12 @@ def test_the_loss_falls_on_32_photos_and_a_killed_run_resumes_to_the_same_loss(
     losses = [row["loss"] for row in history(whole)]
     assert losses[-1] < 0.8 * losses[0]
 
-    command = [sys.executable, "-m", "engines.waste.fit.train", *arguments(pack, killed)]
+    command = [
+        sys.executable,
+        "-m",
+        "engines.waste.fit.train",
+        *arguments(pack, killed, save_every_s=0),
+    ]
     process = subprocess.Popen(command, cwd=REPO, stdout=subprocess.DEVNULL)
     deadline_s = time.monotonic() + 60
     while time.monotonic() < deadline_s and process.poll() is None:
