@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
-
-from tests.browser.test_access_browser import AXE, AXE_TAGS, STILL
 
 # The first question waits for the models and for the index of all documents.
 FIRST_ANSWER_MS = 240_000
@@ -99,22 +96,6 @@ def add_document(page: Page, path: Path) -> None:
     chooser.value.set_files(path)
     expect(page.locator("#ask-document-list")).to_contain_text(path.name, timeout=FIRST_ANSWER_MS)
     wait_until_spoken(page, before)
-
-
-def all_violations(page: Page, state: str) -> list[str]:
-    """Run axe-core over the tab; returns one line for every node with a violation."""
-    if not page.evaluate("() => 'axe' in window"):
-        page.evaluate(AXE)
-    page.wait_for_function(STILL)
-    report: dict[str, Any] = page.evaluate(
-        "(tags) => axe.run('#ask', { runOnly: { type: 'tag', values: tags } })", AXE_TAGS
-    )
-    return [
-        f"{state}: {violation['id']} ({violation['impact']}) at {node['target']}: "
-        f"{node['failureSummary']} {node['html'][:160]}"
-        for violation in report["violations"]
-        for node in violation["nodes"]
-    ]
 
 
 def write_pdf(path: Path, lines: tuple[str, ...] = OWN_TEXT) -> Path:

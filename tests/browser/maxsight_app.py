@@ -54,6 +54,8 @@ def main() -> None:
     stop.wait()
     lane.close()
     app.close(verbose=False)
+    # As app.py ends: a thread that still waits for a visitor who left keeps no process alive.
+    os._exit(0)
 
 
 if __name__ == "__main__":

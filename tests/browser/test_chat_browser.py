@@ -12,7 +12,6 @@ from tests.browser.chat_page import (
     FIRST_ANSWER_MS,
     QUESTIONS,
     add_document,
-    all_violations,
     ask,
     box,
     choose_written,
@@ -28,7 +27,7 @@ from tests.browser.chat_page import (
     write_pdf,
 )
 from tests.browser.conftest import Visits
-from tests.browser.test_access_browser import APPEARANCES, TOO_WIDE, choose_appearance
+from tests.browser.test_access_browser import TOO_WIDE, violations_in_every_appearance
 from tests.browser.waste_page import pick, rule_book, spoken, unfold
 
 JAR = "Where does a glass jar go?"
@@ -268,38 +267,38 @@ def test_a_whole_conversation_needs_no_pointer(page: Page) -> None:
     expect(page.locator("#ask-details table.ranks")).to_be_visible()
 
 
-@pytest.mark.parametrize("width", [390, 320])
 def test_on_a_phone_conversation_and_box_come_first_and_nothing_scrolls_sideways(
-    width: int, visits: Visits
+    visits: Visits,
 ) -> None:
-    page = visits.open(width=width, height=800)
+    page = visits.open(width=320, height=800)
     open_ask(page)
     assert page.evaluate(TOO_WIDE) == []
     answer = ask(page, VAPE)
     unfold(page, "#ask-how")
     citations(answer).first.click()
     expect(page.locator("#ask-sources summary:focus")).to_be_in_viewport()
-    assert page.evaluate(TOO_WIDE) == []
-    tops = [
-        page.locator(part).evaluate("part => part.getBoundingClientRect().top")
-        for part in ("#ask-chat", "#ask-box", "#ask-send", "#ask-place", "#ask-sources", "#ask-how")
-    ]
-    assert tops == sorted(tops)
+    parts = ("#ask-chat", "#ask-box", "#ask-send", "#ask-place", "#ask-sources", "#ask-how")
+    for width in (320, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate(TOO_WIDE) == []
+        tops = [
+            page.locator(part).evaluate("part => part.getBoundingClientRect().top")
+            for part in parts
+        ]
+        assert tops == sorted(tops)
 
 
-@pytest.mark.parametrize("appearance", list(APPEARANCES))
-def test_axe_finds_nothing_in_any_state(appearance: str, asking: Page, tmp_path: Path) -> None:
-    choose_appearance(asking, appearance)
-    findings = all_violations(asking, "empty")
+def test_axe_finds_nothing_in_any_state(asking: Page, tmp_path: Path) -> None:
+    findings = violations_in_every_appearance(asking, "empty")
     unfold(asking, "#ask-how")
     ask(asking, VAPE)
     for summary in asking.locator("#ask-sources > * summary").all():
         summary.click()
     add_document(asking, write_pdf(tmp_path / "larkspur.pdf"))
-    findings += all_violations(asking, "answered, all open")
+    findings += violations_in_every_appearance(asking, "answered, all open")
     ask(asking, PERU)
-    findings += all_violations(asking, "refused")
+    findings += violations_in_every_appearance(asking, "refused")
     press(asking, "Edit")
     asking.get_by_label("Change your question").wait_for()
-    findings += all_violations(asking, "editing")
+    findings += violations_in_every_appearance(asking, "editing")
     assert not findings, "\n".join(findings)

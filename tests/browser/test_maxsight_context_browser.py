@@ -21,7 +21,7 @@ from tests.browser.maxsight_page import (
     wait_until_seen,
 )
 from tests.browser.paint import painted_frame
-from tests.browser.test_access_browser import TOO_WIDE, choose_appearance, serious_findings
+from tests.browser.test_access_browser import TOO_WIDE, choose_appearance, violations
 from tests.browser.waste_page import unfold
 
 SCALE = 3
@@ -125,7 +125,7 @@ def test_a_photo_is_described_read_searched_and_seen_through_other_eyes(
     expect(page.locator("#maxsight-eyes-panel details")).to_contain_text("read in full")
     assert all(alt for alt in figures.locator("img").evaluate_all("all => all.map((i) => i.alt)"))
     picture(page, "desktop")
-    assert serious_findings(page, "surroundings") == []
+    assert violations(page, "surroundings") == []
 
 
 def test_an_alert_cuts_off_what_nobody_asked_for(context_visits: Visits) -> None:
@@ -167,7 +167,7 @@ def test_a_camera_leads_to_a_thing_until_stop_and_a_phone_never_scrolls_sideways
         "heard.some((one) => one.region === 'live-polite' && /car .*person /.test(one.text))"
     )
     picture(page, "phone")
-    assert serious_findings(page, "surroundings on a phone") == []
+    assert violations(page, "surroundings on a phone") == []
     page.locator("#maxsight-stop").click()
     expect(card(page, "find")).to_be_empty()
     assert not page.evaluate("releafMaxSightTone.isOn() || releafMaxSightContext.isLooking()")

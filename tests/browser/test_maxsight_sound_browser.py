@@ -27,7 +27,7 @@ from tests.browser.test_access_browser import (
     APPEARANCES,
     TOO_WIDE,
     choose_appearance,
-    serious_findings,
+    violations,
 )
 from tests.browser.waste_page import unfold
 
@@ -337,5 +337,5 @@ def test_axe_finds_nothing_serious_and_the_words_follow_the_language(siren_visit
     findings = []
     for appearance in APPEARANCES:
         choose_appearance(page, appearance)
-        findings += serious_findings(page, appearance)
+        findings += violations(page, appearance)
     assert not findings, "\n".join(findings)
