@@ -34,7 +34,8 @@ $(BIN)/python:
 	  || { echo 'Python lacks its venv part. On Debian: apt-get install python3-venv'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# --no-compile: Python compiles what is imported at its first import; all of it is ten times more.
+# --no-compile: Python compiles a file when it first imports it. App and tests together import 3,600 of
+# these 23,600 files.
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --retries 10 --no-compile
 
 $(VENV)/.run.stamp: requirements.txt | $(BIN)/python
