@@ -174,7 +174,7 @@ KILLED = textwrap.dedent(
 )
 
 
-@pytest.mark.parametrize("states_before_kill", [1, 7], ids=lambda n: f"at state {n}")
+@pytest.mark.parametrize("states_before_kill", [1, 7, 12], ids=lambda n: f"at state {n}")
 def test_a_killed_run_resumes_to_the_same_losses(tmp_path: Path, states_before_kill: int) -> None:
     whole = make_run(tmp_path / "whole").fit()
     folder = tmp_path / "killed"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -196,3 +198,14 @@ def test_a_number_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], k:
         recommend.main(["glass jar", "--k", k])
     assert stopped.value.code == 2
     assert "--k" in capsys.readouterr().err
+
+
+def test_the_command_runs_in_a_process_of_its_own() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "engines.upcycle.recommend", "glass jar", "--k", "2", "--json"],
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert len(json.loads(done.stdout)["projects"]) == 2

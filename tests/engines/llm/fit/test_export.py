@@ -47,7 +47,7 @@ from engines.runtime.errors import InputError, StorageError, WeightsCorruptError
 from engines.runtime.settings import Settings
 from tests.engines.llm.conftest import network_of
 
-TOKENS = 4
+TOKENS = 8
 # Of the model's thirty; each is like the others, and ten answers in four programs take long.
 LAYERS = 5
 
