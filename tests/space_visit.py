@@ -16,7 +16,8 @@ from playwright.sync_api import Error, Locator, Page, expect, sync_playwright
 
 from components.shell import TABS, engine_label
 from tests.browser.chat_page import ask, box, citations
-from tests.browser.conftest import RECORD_SPEECH, launched, write_film
+from tests.browser.chromium import launched, seeing, write_film
+from tests.browser.conftest import RECORD_SPEECH
 from tests.browser.upcycle_page import CARDS, find
 from tests.browser.waste_page import CARD, choose_files, unfold
 from tests.space import START_LIMIT_S, space_environment
@@ -105,7 +106,7 @@ def _look(url: str, photo: Path, home: Path, shots: Path | None) -> dict[str, st
     film = home / "film.y4m"
     write_film(film, photo)
     results = {}
-    with sync_playwright() as driver, launched(driver, film) as browser:
+    with sync_playwright() as driver, launched(driver, seeing(film)) as browser:
         page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
         page.add_init_script(RECORD_SPEECH)
         page.goto(url)

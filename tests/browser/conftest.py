@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,8 +17,6 @@ from itertools import combinations
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import cv2
-import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import (
@@ -35,17 +32,12 @@ from engines.runtime.device import choose_placement
 from engines.runtime.settings import load_settings
 from engines.waste.engine import WasteEngine
 from engines.waste.images import open_picture
+from tests.browser.chromium import launched, seeing, write_film
 from tests.browser.paint import write_paint_film
 
 ROOT = Path(__file__).absolute().parents[2]
 START_LIMIT_S = 90.0
 PAGE_LIMIT_MS = 30_000
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM_FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
-CAMERA_SIZE = (640, 480)
 # When the camera source is opened, Gradio asks for the progress of an upload without a name, is
 # told 404 and prints the answer. Nothing on the page depends on it.
 GRADIO_NOISE = ("upload_progress?upload_id= ", "upload_progress?upload_id=)", "Response (")
@@ -196,7 +188,7 @@ def browser(
     """Launch Chromium with an empty profile and a camera that films the first example."""
     film = tmp_path_factory.mktemp("camera") / "film.y4m"
     write_film(film, example_paths[0])
-    with launched(playwright, film) as chromium:
+    with launched(playwright, seeing(film)) as chromium:
         yield chromium
 
 
@@ -207,40 +199,8 @@ def paint_browser(
     """Launch Chromium with a camera that films painted rectangles."""
     film = tmp_path_factory.mktemp("paint_camera") / "paint.y4m"
     write_paint_film(film)
-    with launched(playwright, film) as chromium:
+    with launched(playwright, seeing(film)) as chromium:
         yield chromium
-
-
-@contextmanager
-def launched(playwright: Playwright, film: Path) -> Iterator[Browser]:
-    """Launch Chromium with an empty profile and a camera that shows a YUV4MPEG2 film."""
-    executable = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
-    if executable is None:
-        pytest.fail("The browser tests need chromium. As root: apt-get install chromium")
-    chromium = playwright.chromium.launch(
-        executable_path=executable,
-        args=[
-            *CHROMIUM_FLAGS,
-            "--use-fake-device-for-media-stream",
-            f"--use-file-for-fake-video-capture={film}",
-        ],
-    )
-    yield chromium
-    chromium.close()
-
-
-def write_film(target: Path, picture: Path, *, frames: int = 20) -> None:
-    """Write a still picture as a YUV4MPEG2 video, 640 × 480, the picture whole in the middle."""
-    width, height = CAMERA_SIZE
-    with Image.open(picture) as opened:
-        photo = opened.convert("RGB").resize((height, height))
-    canvas = Image.new("RGB", CAMERA_SIZE, photo.getpixel((2, 2)))
-    canvas.paste(photo, ((width - height) // 2, 0))
-    frame = cv2.cvtColor(np.asarray(canvas), cv2.COLOR_RGB2YUV_I420).tobytes()
-    with target.open("wb") as film:
-        film.write(f"YUV4MPEG2 W{width} H{height} F20:1 Ip A1:1 C420jpeg\n".encode())
-        for _ in range(frames):
-            film.write(b"FRAME\n" + frame)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import wave
 from collections.abc import Callable, Iterator
@@ -13,15 +12,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 
-from tests.browser.conftest import (
-    CHROMIUM_FLAGS,
-    CHROMIUM_NAMES,
-    PAGE_LIMIT_MS,
-    RunningApp,
-    Visits,
-    started,
-    watched,
-)
+from tests.browser.chromium import hearing, launched
+from tests.browser.conftest import PAGE_LIMIT_MS, RunningApp, Visits, started, watched
 from tests.browser.maxsight_page import HIDE, UNAVAILABLE, heard, open_maxsight
 from tests.browser.test_access_browser import (
     APPEARANCES,
@@ -90,21 +82,6 @@ def sound_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
         yield running
 
 
-def listening_browser(playwright: Playwright, sound: Path) -> Browser:
-    """Launch Chromium with a microphone that hears a file again and again."""
-    executable = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
-    if executable is None:
-        pytest.fail("The browser tests need chromium. As root: apt-get install chromium")
-    return playwright.chromium.launch(
-        executable_path=executable,
-        args=[
-            *CHROMIUM_FLAGS,
-            "--use-fake-device-for-media-stream",
-            f"--use-file-for-fake-audio-capture={sound}",
-        ],
-    )
-
-
 @pytest.fixture(scope="module")
 def siren_browser(
     playwright: Playwright, tmp_path_factory: pytest.TempPathFactory
@@ -112,9 +89,8 @@ def siren_browser(
     """Launch Chromium beside a siren."""
     path = tmp_path_factory.mktemp("siren") / "siren.wav"
     write_sound(path, siren(8))
-    browser = listening_browser(playwright, path)
-    yield browser
-    browser.close()
+    with launched(playwright, hearing(path)) as chromium:
+        yield chromium
 
 
 @pytest.fixture
@@ -130,10 +106,11 @@ def quiet_visits(playwright: Playwright, sound_app: RunningApp, tmp_path: Path) 
     path = tmp_path / "quiet.wav"
     noise = np.random.default_rng(0).standard_normal(4 * RATE_HZ)
     write_sound(path, 1e-4 * noise)
-    browser = listening_browser(playwright, path)
-    with watched(Visits(browser, sound_app, ready="Sounds: ready")) as opened:
+    with (
+        launched(playwright, hearing(path)) as chromium,
+        watched(Visits(chromium, sound_app, ready="Sounds: ready")) as opened,
+    ):
         yield opened
-    browser.close()
 
 
 def open_sounds(visits: Visits, *, script: str = "", **options: Any) -> Page:
