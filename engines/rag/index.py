@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import logging
-import os
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.numpy import save_file
 
 from engines.rag.chunking import Chunk, chunk_document, deduplicate
 from engines.rag.documents import Document
 from engines.rag.store import VectorStore
 from engines.rag.store_faiss import FaissStore
+from engines.runtime.kept_vectors import encode_new
 from engines.runtime.text_encoder import DenseEncoder
 
-log = logging.getLogger(__name__)
-
 VECTORS_FILE = "vectors.safetensors"
-_KEY_BYTES = hashlib.sha256().digest_size
-
-Floats = NDArray[np.float32]
 
 
 def build_or_load(
@@ -52,7 +39,8 @@ def build_or_load(
     chunks = _cut(documents, encoder, target_tokens, overlap_tokens)
     path = cache_file(encoder, cache_dir, target_tokens, overlap_tokens)
     shipped = None if shipped_dir is None else shipped_dir / path.relative_to(cache_dir / "rag")
-    vectors = _encode_new([chunk.search_text for chunk in chunks], encoder, path, shipped)
+    texts = [chunk.search_text for chunk in chunks]
+    vectors = encode_new(texts, encoder, path, shipped, width=encoder.width)
     store = FaissStore(encoder.width)
     store.add(chunks, vectors)
     return store
@@ -117,72 +105,3 @@ def _by_document(chunks: Sequence[Chunk]) -> dict[str, list[Chunk]]:
     for chunk in chunks:
         found.setdefault(chunk.document_id, []).append(chunk)
     return found
-
-
-def _encode_new(
-    texts: Sequence[str], encoder: DenseEncoder, path: Path, shipped: Path | None
-) -> Floats:
-    """Return the vectors of the texts, (N, width), from the files where they have them."""
-    keys = [hashlib.sha256(text.encode()).digest() for text in texts]
-    kept = _read(path, encoder.width)
-    known = kept
-    if shipped is not None and not kept.keys() >= set(keys):
-        known = {**_read(shipped, encoder.width), **kept}
-    new = {key: text for key, text in zip(keys, texts) if key not in known}
-    if new:
-        log.info("encoding %d of %d passages", len(new), len(texts))
-        known = {**known, **dict(zip(new, encoder.encode_passages(list(new.values()))))}
-    if not keys:
-        return np.zeros((0, encoder.width), np.float32)
-    if new or len(kept) > len(set(keys)):
-        _write(path, {key: known[key] for key in keys})
-    return np.stack([known[key] for key in keys])
-
-
-def _read(path: Path, width: int) -> dict[bytes, Floats]:
-    """Return the vectors by the hash of their texts; none where the file is missing or damaged."""
-    if not path.is_file():
-        return {}
-    try:
-        with safe_open(path, framework="numpy") as opened:
-            keys, vectors = opened.get_tensor("keys"), opened.get_tensor("vectors")
-            checksum = (opened.metadata() or {}).get("sha256")
-    except Exception as error:  # safetensors raises its own kinds for a damaged file
-        log.warning("the index in %s cannot be read and is made again: %s", path, error)
-        return {}
-    fits = (
-        keys.dtype == np.uint8
-        and keys.shape == (len(keys), _KEY_BYTES)
-        and vectors.dtype == np.float32
-        and vectors.shape == (len(keys), width)
-    )
-    if not fits or checksum != _checksum(keys, vectors):
-        log.warning("the index in %s is damaged and is made again", path)
-        return {}
-    return {key.tobytes(): vector for key, vector in zip(keys, vectors)}
-
-
-def _write(path: Path, vectors: Mapping[bytes, Floats]) -> None:
-    """Write the file whole or not at all, so that a reader never sees half of it."""
-    keys = np.frombuffer(b"".join(vectors), np.uint8).reshape(len(vectors), _KEY_BYTES)
-    rows = np.stack(list(vectors.values()))
-    temporary = ""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        os.close(handle)
-        save_file(
-            {"keys": keys, "vectors": rows}, temporary, metadata={"sha256": _checksum(keys, rows)}
-        )
-        os.replace(temporary, path)
-    except Exception as error:  # OSError, or safetensors' own kind for a full disk
-        log.warning("the index can't be kept in %s: %s", path.parent, error)
-        if temporary:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-
-
-def _checksum(keys: NDArray[np.uint8], vectors: Floats) -> str:
-    found = hashlib.sha256(np.ascontiguousarray(keys).tobytes())
-    found.update(np.ascontiguousarray(vectors).tobytes())
-    return found.hexdigest()

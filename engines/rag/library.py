@@ -227,7 +227,7 @@ def read_library(
     passages: dict[str, list[Chunk]] = {}
     for chunk in chunks:
         passages.setdefault(chunk.document_id, []).append(chunk)
-    vectors = SentenceVectors(encoder, settings.cache_dir, settings.vectors_dir)
+    vectors = SentenceVectors(encoder, settings.cache_dir, settings.vectors_dir / "rag")
     questions = [(chunk.heading, chunk) for chunk in chunks if chunk.heading.endswith("?")]
     asked = read_known_questions(settings.knowledge_dir)
     vectors.prepare(
@@ -272,7 +272,7 @@ def open_store(
             documents,
             encoder,
             cache_dir=settings.cache_dir,
-            shipped_dir=settings.vectors_dir,
+            shipped_dir=settings.vectors_dir / "rag",
             **sizes,
         )
     from engines.rag.store_qdrant import QdrantStore  # its client takes a second to import

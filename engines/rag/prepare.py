@@ -5,7 +5,8 @@ model into the cache folder. What is there already stays, so a second run takes 
 
     python -m engines.rag.prepare --ship
 
-encodes all documents anew into assets/vectors, and is needed after a document was changed.
+encodes all documents and the texts of the upcycling graph anew into assets/vectors, and is needed
+after any of these was changed.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from engines.rag.library import read_library
 from engines.runtime.device import Placement, choose_placement, limit_threads
 from engines.runtime.errors import ReleafError
 from engines.runtime.settings import Settings, load_settings
+from engines.upcycle.engine import UpcycleEngine
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,12 +57,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def ship(settings: Settings, placement: Placement) -> int:
-    """Write the vectors of all documents into the folder that comes with the app; return 0."""
+    """Write all vectors that come with the app into their folder; return 0."""
     with tempfile.TemporaryDirectory() as folder:
         empty = {"cache_dir": Path(folder), "vectors_dir": Path(folder) / "none"}
         read_library(settings.model_copy(update=empty), placement)
+        UpcycleEngine(settings.model_copy(update=empty), placement).load()
         shutil.rmtree(settings.vectors_dir, ignore_errors=True)
-        shutil.copytree(Path(folder) / "rag", settings.vectors_dir)
+        for name in ("rag", "upcycle"):
+            shutil.copytree(Path(folder) / name, settings.vectors_dir / name)
     for path in settings.vectors_dir.rglob("*.safetensors"):
         path.chmod(0o644)
     return 0

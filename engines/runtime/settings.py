@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     )
     vectors_dir: Path = Field(
         default=REPO_ROOT / "assets" / "vectors",
-        description="Folder of the documents' vectors that come with the app.",
+        description="Folder of the vectors of documents and graph that come with the app.",
     )
     graph_dir: Path = Field(
         default=REPO_ROOT / "assets" / "graph",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.runtime.errors import InputError
-from engines.runtime.text_encoder import DenseEncoder
+from engines.runtime.kept_vectors import PassageEncoder
 from engines.upcycle.knowledge import Knowledge
 from engines.upcycle.naming import CONTENTS, Named, Names
 from engines.upcycle.refusals import Refusals
@@ -81,7 +81,7 @@ class Linker:
             about 700 short texts.
     """
 
-    def __init__(self, knowledge: Knowledge, names: Names, encoder: DenseEncoder) -> None:
+    def __init__(self, knowledge: Knowledge, names: Names, encoder: PassageEncoder) -> None:
         self._knowledge, self._names, self._encoder = knowledge, names, encoder
         self._refusals = Refusals(knowledge.refusals, encoder)
         phrases = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 
 from engines.runtime.device import Placement
 from engines.runtime.errors import WeightsCorruptError
+from engines.runtime.kept_vectors import KeptVectors
 from engines.runtime.settings import Settings
-from engines.runtime.text_encoder import open_encoder
+from engines.runtime.text_encoder import DenseEncoder, open_encoder
 from engines.runtime.weights import Card, find_weights, load_card, load_tensors
 from engines.upcycle.blend import ENCODER, Blend
 from engines.upcycle.features import Projection
@@ -97,10 +99,22 @@ def read_everything(settings: Settings, placement: Placement) -> Loaded:
     checkpoint = read_checkpoint(settings)
     encoder = open_encoder(ENCODER, settings, placement)
     names = Names(knowledge, encoder.words, encoder.count_tokens)
-    data = graph_data(knowledge, encoder)
-    linker = Linker(knowledge, names, encoder)
-    project_linker = ProjectLinker(knowledge, names, encoder, data.embeddings[data.projects])
+    kept = KeptVectors(
+        encoder,
+        settings.cache_dir / vectors_file(encoder),
+        settings.vectors_dir / vectors_file(encoder),
+        width=encoder.width,
+    )
+    data = graph_data(knowledge, kept)
+    linker = Linker(knowledge, names, kept)
+    project_linker = ProjectLinker(knowledge, names, kept, data.embeddings[data.projects])
+    kept.keep()
     return assemble(knowledge, data, checkpoint, linker, project_linker)
+
+
+def vectors_file(encoder: DenseEncoder) -> Path:
+    """Return where the vectors of the graph's texts are kept, inside of a folder for vectors."""
+    return Path("upcycle") / encoder.name / "vectors.safetensors"
 
 
 def read_checkpoint(settings: Settings) -> Checkpoint:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.runtime.text_encoder import DenseEncoder
+from engines.runtime.kept_vectors import PassageEncoder
 from engines.upcycle.knowledge import Knowledge
 from engines.upcycle.linking import NEAR_ITEMS, SHARE, Near, checked, vote_weights, votes
 from engines.upcycle.naming import Names
@@ -47,7 +47,7 @@ class ProjectLinker:
         self,
         knowledge: Knowledge,
         names: Names,
-        encoder: DenseEncoder,
+        encoder: PassageEncoder,
         text_vectors: NDArray[np.float32],
     ) -> None:
         self._knowledge, self._words, self._encoder = knowledge, names, encoder

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.runtime.errors import InputError
-from engines.runtime.text_encoder import DenseEncoder
+from engines.runtime.kept_vectors import PassageEncoder
 from engines.upcycle.schema import RefusalRecord
 from engines.upcycle.words import content, holds, stems
 
@@ -23,7 +23,7 @@ class Refusals:
         records: phrases and answers. encoder: embeds the phrases at once.
     """
 
-    def __init__(self, records: Sequence[RefusalRecord], encoder: DenseEncoder) -> None:
+    def __init__(self, records: Sequence[RefusalRecord], encoder: PassageEncoder) -> None:
         pairs = [(record, phrase) for record in records for phrase in record.phrases]
         self._records = [record for record, _ in pairs]
         self._phrases = [content(phrase) for _, phrase in pairs]

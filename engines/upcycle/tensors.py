@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engines.runtime.text_encoder import DenseEncoder
+from engines.runtime.kept_vectors import PassageEncoder
 from engines.upcycle.features import node_text
 from engines.upcycle.knowledge import Knowledge, kind_of
 from engines.upcycle.model import EDGE_TYPES, Messages
@@ -52,7 +52,7 @@ class GraphData:
         return digest.hexdigest()[:12]
 
 
-def graph_data(knowledge: Knowledge, encoder: DenseEncoder) -> GraphData:
+def graph_data(knowledge: Knowledge, encoder: PassageEncoder) -> GraphData:
     """Turn the knowledge into numbers; items with a danger have no pairs but stay as nodes."""
     texts = [node_text(knowledge, node) for node in knowledge.nodes]
     return number(knowledge, encoder.encode_passages(texts))

@@ -182,7 +182,7 @@ def test_a_damaged_cache_is_made_again_with_a_warning(
     path = cache_file(real_encoder(), tmp_path, *SIZES.values())
     damage(path)
     encoded.clear()
-    with caplog.at_level(logging.WARNING, "engines.rag.index"):
+    with caplog.at_level(logging.WARNING, "engines.runtime.kept_vectors"):
         again = build(tmp_path)
     assert "made again" in caplog.text
     assert len(encoded) == len(again) == len(whole)
@@ -196,7 +196,7 @@ def test_a_folder_that_cannot_be_written_is_done_without(
 ) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("a file where a folder is needed")
-    with caplog.at_level(logging.WARNING, "engines.rag.index"):
+    with caplog.at_level(logging.WARNING, "engines.runtime.kept_vectors"):
         store = build(blocked)
     assert "can't be kept" in caplog.text
     assert store.search_sparse("glass jar", 1)
@@ -213,8 +213,8 @@ def test_a_write_that_breaks_off_leaves_the_old_file_and_no_rest(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("engines.rag.index.os.replace", full)
-    with caplog.at_level(logging.WARNING, "engines.rag.index"):
+    monkeypatch.setattr("engines.runtime.kept_vectors.os.replace", full)
+    with caplog.at_level(logging.WARNING, "engines.runtime.kept_vectors"):
         assert build(tmp_path).search_sparse("engine oil", 1)
     assert "No space left" in caplog.text
     assert path.read_bytes() == before

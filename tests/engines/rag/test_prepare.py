@@ -1,4 +1,4 @@
-"""What comes with the app saves the first start from encoding the documents."""
+"""What comes with the app saves the first start from encoding the documents and the graph."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from engines.rag.library import read_library
 from engines.runtime.device import choose_placement
 from engines.runtime.settings import Settings
 from engines.runtime.text_encoder import DenseEncoder
+from engines.upcycle.loading import read_everything
+
+COMMAND = "python -m engines.rag.prepare --ship"
 
 
-def test_the_shipped_vectors_are_those_of_the_shipped_documents(
+def test_the_shipped_vectors_are_those_of_the_shipped_documents_and_graph(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoded: list[str] = []
@@ -25,7 +28,9 @@ def test_the_shipped_vectors_are_those_of_the_shipped_documents(
     monkeypatch.setattr(DenseEncoder, "encode_passages", counted)
     settings = Settings(cache_dir=tmp_path)
     library = read_library(settings, choose_placement(settings))
-    assert not encoded, "a document was changed: run python -m engines.rag.prepare --ship"
+    assert not encoded, f"a document was changed: run {COMMAND}"
+    read_everything(settings, choose_placement(settings))
+    assert not encoded, f"the graph was changed: run {COMMAND}"
     assert not list(tmp_path.rglob("*.safetensors"))
     # They are what the model makes of the texts, up to the 16 bits of those of sentences.
     chunk = library.retriever.store.chunks[7]
