@@ -104,10 +104,18 @@ class Journey:
         mode: Mode = "quoted",
         session: ChatSession | None = None,
         k: int = 5,
+        is_stopped: Callable[[], bool] = lambda: False,
     ) -> JourneyReport:
         """Take all steps and return the whole report. Arguments and errors as of `steps`."""
         *_, report = self.steps(
-            photo, place=place, item=item, material=material, mode=mode, session=session, k=k
+            photo,
+            place=place,
+            item=item,
+            material=material,
+            mode=mode,
+            session=session,
+            k=k,
+            is_stopped=is_stopped,
         )
         return report
 
@@ -121,6 +129,7 @@ class Journey:
         mode: Mode = "quoted",
         session: ChatSession | None = None,
         k: int = 5,
+        is_stopped: Callable[[], bool] = lambda: False,
     ) -> Iterator[JourneyReport]:
         """Take the steps one by one and yield the report after each; the last one is whole.
 
@@ -136,6 +145,7 @@ class Journey:
             mode: "quoted" shows the documents' sentences, "written" lets the language model write.
             session: the person's chat, which remembers the question; None asks apart from it.
             k: how many projects.
+            is_stopped: asked while an answer is written, which breaks off once it says so.
 
         Raises:
             InputError: if the place, the item or its material is not known, if there is neither a
@@ -147,7 +157,7 @@ class Journey:
         said = None if item is None else Subject(item, material or "", is_chosen=True)
         jobs: dict[StepName, Job] = {
             "classify": lambda so_far: self._classified(so_far, photo, said),
-            "ask": lambda so_far: self._asked(so_far, session or ChatSession(), mode),
+            "ask": lambda so_far: self._asked(so_far, session or ChatSession(), mode, is_stopped),
             "recommend": lambda so_far: self._recommended(so_far, k),
         }
         return self._walk(place, said, has_photo=photo is not None, jobs=jobs)
@@ -191,10 +201,18 @@ class Journey:
         found: Classification = self._pool.run("waste", lambda engine: engine.classify(picture))
         return self._about(replace(report, classification=found), _subject(found, said))
 
-    def _asked(self, report: JourneyReport, session: ChatSession, mode: Mode) -> JourneyReport:
+    def _asked(
+        self,
+        report: JourneyReport,
+        session: ChatSession,
+        mode: Mode,
+        is_stopped: Callable[[], bool],
+    ) -> JourneyReport:
         self._expect("rag")
         answer: Answer | None = None
-        for delta in self._chat.answer(report.question, session, region=report.place_id, mode=mode):
+        for delta in self._chat.answer(
+            report.question, session, region=report.place_id, mode=mode, is_stopped=is_stopped
+        ):
             answer = delta.answer
         if answer is None:
             raise EngineUnavailableError("The answer broke off.", "Please ask again.")

@@ -1,7 +1,6 @@
 """What every test needs before its module is imported, and what it leaves behind for the next."""
 
 import gc
-import os
 import sys
 from collections.abc import Iterator
 
@@ -11,8 +10,6 @@ from engines.runtime.torchvision_compat import ensure_torchvision
 
 # Some test modules import peft or transformers first, and these import torchvision.
 ensure_torchvision()
-# librosa, a reference for our sound features, would first compile for half a minute.
-os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
 
 
 def pytest_collection_finish() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from typing import Annotated, Literal
+import threading
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Literal, TypeVar
 
-from fastapi import File, Form, UploadFile
+from fastapi import File, Form, Request, UploadFile
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
@@ -30,6 +31,10 @@ from engines.rag.answers import AnswerDelta
 
 # A comment as often as this keeps proxies from ending a stream in which nothing was said yet.
 HEARTBEAT_S = 10.0
+# How often it is asked whether the client of a plain answer is still there.
+GONE_EVERY_S = 0.25
+
+Reply = TypeVar("Reply")
 
 Photo = Annotated[UploadFile, File(description="JPEG, PNG, WebP or HEIC.")]
 PlaceField = Annotated[
@@ -77,9 +82,11 @@ class Endpoints:
         data = await photo.read()
         return await self._workers.run(lambda: self._jobs.classify(data, place, top_k))
 
-    async def ask(self, asked: AskRequest) -> AnswerReply:
+    async def ask(self, asked: AskRequest, request: Request) -> AnswerReply:
         """Answer a question from the documents, each sentence with the passage it comes from."""
-        return await self._workers.run(lambda: self._jobs.ask(asked))
+        return await self._while_there(
+            request, lambda is_stopped: self._jobs.ask(asked, is_stopped)
+        )
 
     async def ask_stream(self, asked: AskRequest) -> StreamingResponse:
         """Answer as server-sent events: "delta" while it is written, then "answer" or "error"."""
@@ -111,6 +118,7 @@ class Endpoints:
 
     async def journey(
         self,
+        request: Request,
         photo: Photo,
         place: PlaceField = "generic",
         item: ItemField = None,
@@ -122,11 +130,34 @@ class Endpoints:
         A step that fails is named in `steps`; the others are answered nonetheless.
         """
         data = await photo.read()
-        return await self._workers.run(lambda: self._jobs.journey(data, place, item, mode, k))
+        return await self._while_there(
+            request,
+            lambda is_stopped: self._jobs.journey(data, place, item, mode, k, is_stopped),
+        )
 
     async def health(self) -> HealthReply:
         """Say how each engine is; never waits for one."""
         return self._jobs.health()
+
+    async def _while_there(
+        self, request: Request, job: Callable[[Callable[[], bool]], Reply]
+    ) -> Reply:
+        """Run a job that is told to stop once nobody waits for its reply any more."""
+        stopped = threading.Event()
+        watching = asyncio.create_task(_call_when_gone(request, stopped.set))
+        try:
+            return await self._workers.run(lambda: job(stopped.is_set))
+        finally:
+            # Also where it took too long.
+            stopped.set()
+            watching.cancel()
+
+
+async def _call_when_gone(request: Request, done: Callable[[], None]) -> None:
+    """Wait until the client has closed the connection, and then call `done`."""
+    while not await request.is_disconnected():
+        await asyncio.sleep(GONE_EVERY_S)
+    done()
 
 
 class EventStream(StreamingResponse):

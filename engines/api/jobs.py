@@ -52,9 +52,16 @@ class Jobs:
         rule = Rule.model_validate(rules.rule_for(found.item.id, found.material.id))
         return reply.model_copy(update={"rule": rule})
 
-    def ask(self, asked: AskRequest) -> AnswerReply:
-        """Answer a question."""
-        for delta in self.answering(asked, lambda: False):
+    def ask(self, asked: AskRequest, is_stopped: Callable[[], bool] = lambda: False) -> AnswerReply:
+        """Answer a question.
+
+        Args:
+            is_stopped: asked again and again; once it says so, nothing more is written.
+
+        Raises:
+            EngineUnavailableError: if it was stopped.
+        """
+        for delta in self.answering(asked, is_stopped):
             if delta.answer is not None:
                 return AnswerReply.of(delta.answer)
         raise EngineUnavailableError("The answer broke off.", "Please ask again.")
@@ -122,10 +129,17 @@ class Jobs:
         item: str | None = None,
         mode: Literal["quoted", "written"] = "quoted",
         k: int = 5,
+        is_stopped: Callable[[], bool] = lambda: False,
     ) -> JourneyReply:
-        """Take an encoded photo through three engines; a step that fails is named in the reply."""
+        """Take an encoded photo through three engines; a step that fails is named in the reply.
+
+        Args:
+            is_stopped: as of `ask`; the other steps are short and go on.
+        """
         picture = self._open(photo)
-        report = self._journey.run(picture, place=place, item=item, mode=mode, k=k)
+        report = self._journey.run(
+            picture, place=place, item=item, mode=mode, k=k, is_stopped=is_stopped
+        )
         return JourneyReply.of(report)
 
     def health(self) -> HealthReply:

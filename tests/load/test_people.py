@@ -115,6 +115,22 @@ def leave_a_stream(server: Server) -> None:
     raise AssertionError("the answer ended without a draft")
 
 
+def leave_a_call(server: Server) -> None:
+    """Ask the API for a written answer as a whole, and go when its first words are written."""
+    before = llm_calls(server)
+    port = int(server.url.rpartition(":")[2])
+    body = json.dumps(WRITTEN).encode()
+    head = (
+        "POST /api/v1/ask HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as connection:
+        connection.sendall(head.encode() + body)
+        deadline_s = time.monotonic() + PATIENCE_S
+        while llm_calls(server) <= before + 5:
+            assert time.monotonic() < deadline_s, "nothing is written"
+
+
 def leave_the_page(server: Server) -> None:
     """Ask on the page for a written answer, and close it when its first words come."""
     config = httpx.get(f"{server.url}/config", timeout=PATIENCE_S).json()
@@ -141,7 +157,11 @@ def leave_the_page(server: Server) -> None:
     raise AssertionError("the page's stream ended by itself")
 
 
-@pytest.mark.parametrize("leave", [leave_a_stream, leave_the_page], ids=["a program", "a page"])
+@pytest.mark.parametrize(
+    "leave",
+    [leave_a_call, leave_a_stream, leave_the_page],
+    ids=["a program", "a program that reads along", "a page"],
+)
 def test_who_leaves_in_the_middle_of_an_answer_frees_the_lane(
     server: Server, known: Known, leave: Callable[[Server], None]
 ) -> None:

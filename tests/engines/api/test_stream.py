@@ -64,17 +64,14 @@ def test_what_cannot_be_answered_is_refused_with_a_status(client: TestClient) ->
 
 
 class Server:
-    """A real server whose one address streams what a test lets it say."""
+    """A real server of an app on a free port.
 
-    def __init__(self, values: Values) -> None:
-        self.workers = Workers(2, timeout_s=60.0)
-        app = FastAPI()
+    Args:
+        workers: of the app; closed at the end.
+    """
 
-        async def stream() -> EventStream:
-            feed = Feed(self.workers, values)
-            return EventStream(feed, await feed.next())
-
-        app.add_api_route("/", stream, response_model=None)
+    def __init__(self, app: FastAPI, workers: Workers) -> None:
+        self.workers = workers
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -95,6 +92,18 @@ class Server:
         self.workers.close()
 
 
+def serving(values: Values) -> Server:
+    """Make a server whose one address streams what a test lets it say."""
+    app, workers = FastAPI(), Workers(2, timeout_s=60.0)
+
+    async def stream() -> EventStream:
+        feed = Feed(workers, values)
+        return EventStream(feed, await feed.next())
+
+    app.add_api_route("/", stream, response_model=None)
+    return Server(app, workers)
+
+
 def delta(text: str) -> AnswerDelta:
     return AnswerDelta((AnswerSentence(text, (1,), True),))
 
@@ -110,7 +119,7 @@ def test_a_client_that_goes_away_ends_the_writing() -> None:
         finally:
             ended.set()
 
-    with Server(values) as server, httpx.Client() as client:
+    with serving(values) as server, httpx.Client() as client:
         with connect_sse(client, "GET", server.address) as source:
             events = source.iter_sse()
             assert next(events).event == "delta"
@@ -128,7 +137,7 @@ def test_an_error_in_the_middle_is_the_last_event() -> None:
         raise BusyError("Too many.", "Wait.")
 
     with (
-        Server(values) as server,
+        serving(values) as server,
         httpx.Client() as client,
         connect_sse(client, "GET", server.address) as source,
     ):
@@ -147,7 +156,7 @@ def test_a_silent_stream_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
         yield delta("Second.")
 
     with (
-        Server(values) as server,
+        serving(values) as server,
         httpx.Client(timeout=30) as client,
         client.stream("GET", server.address) as response,
     ):
@@ -164,7 +173,7 @@ def test_lines_in_a_text_do_not_break_an_event() -> None:
         yield delta("One\n\nevent: answer\ndata: two\r\nthree")
 
     with (
-        Server(values) as server,
+        serving(values) as server,
         httpx.Client() as client,
         connect_sse(client, "GET", server.address) as source,
     ):
