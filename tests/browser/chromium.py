@@ -19,8 +19,8 @@ CHROMIUM_FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 # Each window of Chromium loads two pages of its own for the address bar, which nobody sees here: a
-# third of the processor time of opening ours. This list takes the place of Playwright's own, so the
-# rest of it is Playwright's.
+# third of the processor time of opening ours. This list takes the place of Playwright's own; the
+# second part is what of that matters here.
 WITHOUT_FEATURES = (
     "WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup",
     "AimEnabled", "AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose",
