@@ -65,9 +65,13 @@ def write_sound(path: Path, sound: np.ndarray) -> None:
 
 
 def siren(seconds: float) -> np.ndarray:
-    """Make a siren: a tone with overtones that wails between 500 and 1,500 Hz, once in 2 s."""
+    """Make a siren that yelps: a tone with overtones, 700 to 1,700 Hz and back in 0.35 s.
+
+    The shipped ears take it for a siren with 0.87 or more wherever their two seconds begin. A slow
+    wail of 2 s gets 0.25 to 0.7, and a test cannot stand on that.
+    """
     times_s = np.arange(round(RATE_HZ * seconds)) / RATE_HZ
-    hertz = 1000 - 500 * np.cos(np.pi * times_s)
+    hertz = 1200 - 500 * np.cos(2 * np.pi * times_s / 0.35)
     phase = 2 * np.pi * np.cumsum(hertz) / RATE_HZ
     overtones = enumerate((1.0, 0.7, 0.5, 0.4, 0.3, 0.2, 0.1), 1)
     sound = np.sum([share * np.sin(number * phase) for number, share in overtones], axis=0)
