@@ -17,8 +17,11 @@ from engines.runtime.settings import Settings
 _MIB = 1024 * 1024
 # Freed memory at the end of a heap that is kept, and the size from which a block is not kept.
 KEPT_BYTES, LARGEST_KEPT_BYTES = 256 * _MIB, 32 * _MIB
+# Heaps that all threads share. By itself glibc makes up to eight per core, and each came to hold
+# freed memory of its own: the process grew although what it used did not.
+MALLOC_ARENAS = 2
 # From glibc's malloc.h.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _DTYPES = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
@@ -101,6 +104,7 @@ def keep_freed_memory() -> None:
             libc = ctypes.CDLL("libc.so.6")
             libc.mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)
             libc.mallopt(_M_MMAP_THRESHOLD, LARGEST_KEPT_BYTES)
+            libc.mallopt(_M_ARENA_MAX, MALLOC_ARENAS)
 
 
 def limit_threads(count: int) -> None:

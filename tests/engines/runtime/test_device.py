@@ -174,3 +174,37 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True
     )
     return int(done.stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the settings are glibc's")
+def test_many_threads_share_few_heaps(tmp_path: Path) -> None:
+    """Where each thread has a heap of its own, each keeps memory that the others could use."""
+    most = device_module.MALLOC_ARENAS
+    assert heaps_of_threads("", tmp_path / "own.xml") > most
+    assert heaps_of_threads("device.keep_freed_memory()", tmp_path / "shared.xml") <= most
+
+
+def heaps_of_threads(first: str, report: Path) -> int:
+    """Count the heaps of glibc after twelve threads held memory at the same moment."""
+    code = f"""
+import ctypes
+import threading
+from engines.runtime import device
+{first}
+libc = ctypes.CDLL("libc.so.6")
+together = threading.Barrier(12)
+def hold():
+    kept = bytearray(100_000)
+    together.wait()
+threads = [threading.Thread(target=hold) for _ in range(12)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+libc.fopen.restype = ctypes.c_void_p
+file = ctypes.c_void_p(libc.fopen(b"{report}", b"w"))
+libc.malloc_info(0, file)
+libc.fclose(file)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    return report.read_text().count("<heap nr=")
