@@ -126,7 +126,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
 
 @pytest.fixture(scope="session")
 def paint_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
-    """Start the app with MaxSight alone, which sees painted rectangles."""
+    """Start the app with MaxSight alone, which sees painted rectangles and hears."""
     command = [sys.executable, "-m", "tests.browser.maxsight_app"]
     with started(command, tmp_path_factory.mktemp("paint")) as running:
         yield running

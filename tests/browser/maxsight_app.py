@@ -1,14 +1,12 @@
-"""The app with one engine: MaxSight, whose Stage A sees painted rectangles instead of a street.
+"""The app with MaxSight alone, whose Stage A sees painted rectangles instead of a street.
 
-With `--context` it has its Stage B, too, which reads no text and has time enough; with `--sounds`
-the shipped ears.
+Stage B, which has time enough here, and the ears are those of the app.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 
@@ -38,15 +36,13 @@ def main() -> None:
     lane = CpuLane.from_settings(settings)
     pool = EnginePool(settings, lane)
     gate = StageGate(settings.gate_max_latency_ms, settings.gate_max_uncertainty)
-    stage_b = ContextPass() if "--context" in sys.argv else None
     pool.register(
         "maxsight",
         lambda: MaxSightPipeline(
-            PaintStageA(), stage_b, gate, time.perf_counter, lane, deadline_ms=DEADLINE_MS
+            PaintStageA(), ContextPass(), gate, time.perf_counter, lane, deadline_ms=DEADLINE_MS
         ),
     )
-    if "--sounds" in sys.argv:
-        pool.register("maxsight-sound", lambda: SoundRunner(settings, pool.placement))
+    pool.register("maxsight-sound", lambda: SoundRunner(settings, pool.placement))
     context = AppContext(settings=settings, pool=pool)
     app = build_app(context)
     app.launch(prevent_thread_lock=True, **launch_options(context))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import PAGE_LIMIT_MS, Visits
@@ -18,21 +19,31 @@ new MutationObserver((changes) => {
   }
 }).observe(document, { childList: true, characterData: true, subtree: true });
 """
-REFUSE = """
-if (window.MediaDevices) {{
-  MediaDevices.prototype.getUserMedia = () => Promise.reject(new DOMException("no", "{name}"));
-}}
-"""
-# Why a device can't be had: the script that makes it so, and what a person is told.
-UNAVAILABLE = {
-    "refused": ("", "did not allow the {device}. Press the symbol"),
-    "busy": (REFUSE.format(name="NotReadableError"), "Close that one"),
-    "absent": (REFUSE.format(name="NotFoundError"), "Connect one"),
-    "insecure address": (
-        "Object.defineProperty(navigator, 'mediaDevices', { value: undefined });",
-        "begins with https",
-    ),
+# A device answers with the error that is named in window.deviceError, or as it would by itself.
+DEVICE_ERRORS = """
+window.deviceError = "";
+const openDevice = window.MediaDevices?.prototype.getUserMedia;
+if (openDevice) {
+  MediaDevices.prototype.getUserMedia = function (wanted) {
+    return deviceError
+      ? Promise.reject(new DOMException("no", deviceError)) : openDevice.call(this, wanted);
+  };
 }
+"""
+NO_DEVICES = "Object.defineProperty(navigator, 'mediaDevices', { value: undefined });"
+# Where no device is allowed: a page's script, the errors in turn, and what a person is told.
+UNAVAILABLE = [
+    pytest.param(
+        DEVICE_ERRORS,
+        {
+            "": "did not allow the {device}. Press the symbol",
+            "NotReadableError": "Close that one",
+            "NotFoundError": "Connect one",
+        },
+        id="refused, busy, absent",
+    ),
+    pytest.param(NO_DEVICES, {"": "begins with https"}, id="insecure address"),
+]
 HIDE = """
 (isHidden) => {
   Object.defineProperty(document, "hidden", { value: isHidden, configurable: true });

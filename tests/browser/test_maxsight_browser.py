@@ -52,15 +52,8 @@ def test_one_press_shows_boxes_words_and_shapes_and_says_each_alert_once(
     expect(page.locator("#maxsight-status .maxsight-said")).to_contain_text("Last said:")
 
 
-def test_stop_ends_the_camera_and_start_opens_it_again(paint_visits: Visits) -> None:
-    page = open_maxsight(paint_visits)
-    start(page)
+def press_stop(page: Page) -> None:
     stop_button(page).click()
-    expect_camera_off(page)
-    expect(state(page)).to_contain_text("Camera off")
-    start(page)
-    page.wait_for_function(f"() => ({OVERLAY})().drawn > 0.02")
-    assert page.evaluate("kept.readyState") == "live"
 
 
 def leave_the_tab(page: Page) -> None:
@@ -82,38 +75,47 @@ def start_in_another_window(page: Page) -> None:
     other.close()
 
 
-@pytest.mark.parametrize(
-    ("leave", "why"),
-    [
-        pytest.param(leave_the_tab, "You left the tab", id="another tab of the app"),
-        pytest.param(hide_the_page, "out of sight", id="page hidden"),
-        pytest.param(start_in_another_window, "another tab or window", id="started elsewhere"),
-    ],
-)
-def test_the_camera_goes_off_by_itself_and_the_page_says_why(
-    leave: Callable[[Page], None], why: str, paint_visits: Visits
+# What ends the camera, by what the page then says.
+ENDINGS: dict[str, Callable[[Page], None]] = {
+    "Camera off": press_stop,
+    "You left the tab": leave_the_tab,
+    "another tab or window": start_in_another_window,
+    "out of sight": hide_the_page,
+}
+
+
+def test_stop_or_leaving_ends_the_camera_the_page_says_why_and_start_opens_it_again(
+    paint_visits: Visits,
 ) -> None:
     page = open_maxsight(paint_visits)
+    for why, end in ENDINGS.items():
+        start(page)
+        page.wait_for_function(f"() => ({OVERLAY})().drawn > 0.02")
+        assert page.evaluate("kept.readyState") == "live"
+        end(page)
+        expect_camera_off(page)
+        expect(state(page)).to_contain_text(why)
+    page.evaluate(HIDE, False)
     start(page)
-    leave(page)
-    expect_camera_off(page)
-    expect(state(page)).to_contain_text(why)
 
 
-@pytest.mark.parametrize("reason", UNAVAILABLE)
+@pytest.mark.parametrize(("script", "helps"), UNAVAILABLE)
 def test_a_camera_that_cannot_be_had_is_explained_once_and_can_be_tried_again(
-    reason: str, paint_visits: Visits
+    script: str, helps: dict[str, str], paint_visits: Visits
 ) -> None:
-    script, what_to_do = UNAVAILABLE[reason]
     page = open_maxsight(paint_visits, is_allowed=False, script=script)
-    for attempt in (1, 2):
-        start_button(page).click()
-        expect(state(page)).to_contain_text(what_to_do.format(device="camera"))
-        expect(start_button(page)).to_be_visible()
-        page.wait_for_function(
-            "count => heard.filter((one) => one.region === 'live-assertive').length === count",
-            arg=attempt,
-        )
+    told = 0
+    for error, what_to_do in helps.items():
+        page.evaluate("error => { window.deviceError = error; }", error)
+        for _ in range(2):
+            start_button(page).click()
+            expect(state(page)).to_contain_text(what_to_do.format(device="camera"))
+            expect(start_button(page)).to_be_visible()
+            told += 1
+            page.wait_for_function(
+                "count => heard.filter((one) => one.region === 'live-assertive').length === count",
+                arg=told,
+            )
     expect(page.locator("#camera-note")).to_have_count(0)
 
 
@@ -146,7 +148,7 @@ def test_a_photo_is_looked_at_under_the_same_boxes(paint_visits: Visits, tmp_pat
     expect(page.locator("#maxsight-list li").first).to_contain_text("Car")
 
 
-def test_the_voice_never_overlaps_a_danger_interrupts_and_the_live_region_stays_silent(
+def test_the_voice_never_overlaps_alerts_interrupt_and_the_live_region_stays_silent(
     paint_visits: Visits,
 ) -> None:
     page = open_maxsight(paint_visits, script=FAKE_VOICE)
@@ -182,3 +184,16 @@ def test_the_voice_never_overlaps_a_danger_interrupts_and_the_live_region_stays_
     assert set(heard(page)) <= {"Only the screen reader.", "Muted.", "Sound on."}
     alert("Sin voz.", lang="es-ES")
     page.wait_for_function("heard.some((one) => one.text === 'Sin voz.')")
+
+    page.evaluate("releafMaxSight.spokenBy('page')")
+    said = page.evaluate(
+        """() => {
+          utterances.length = 0;
+          const voice = releafMaxSightVoice;
+          voice.say("Around you: a long description.", { isPolite: true });
+          const wasSpeaking = voice.isSpeaking();
+          voice.alert({ text: "Warning: car.", lang: "en-US", rate: 1, isInterrupting: false });
+          return [wasSpeaking, ...utterances.map((one) => [one.text, Boolean(one.isOver)])];
+        }"""
+    )
+    assert said == [True, ["Around you: a long description.", True], ["Warning: car.", False]]

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import PAGE_LIMIT_MS, RunningApp, Visits, started, watched
+from tests.browser.conftest import PAGE_LIMIT_MS, Visits
 from tests.browser.maxsight_page import (
-    FAKE_VOICE,
     open_maxsight,
     start_button,
     state,
@@ -26,21 +23,6 @@ from tests.browser.waste_page import unfold
 
 SCALE = 3
 LEAST_BUTTON_PX = 48
-
-
-@pytest.fixture(scope="module")
-def context_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
-    """Start the app with MaxSight alone, which sees paint and has its context pass."""
-    command = [sys.executable, "-m", "tests.browser.maxsight_app", "--context"]
-    with started(command, tmp_path_factory.mktemp("context")) as running:
-        yield running
-
-
-@pytest.fixture
-def context_visits(paint_browser: Browser, context_app: RunningApp) -> Iterator[Visits]:
-    """Open pages of that app; afterwards nothing may have gone wrong behind them."""
-    with watched(Visits(paint_browser, context_app, ready="MaxSight: ready")) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -79,9 +61,9 @@ def picture(page: Page, name: str) -> None:
 
 
 def test_a_photo_is_described_read_searched_and_seen_through_other_eyes(
-    context_visits: Visits, photo: Path
+    paint_visits: Visits, photo: Path
 ) -> None:
-    page = open_maxsight(context_visits)
+    page = open_maxsight(paint_visits)
     show(page, photo)
     page.locator("#maxsight-around").click()
     page.wait_for_function("heard.some((one) => /car .*person /.test(one.text))")
@@ -128,24 +110,10 @@ def test_a_photo_is_described_read_searched_and_seen_through_other_eyes(
     assert violations(page, "surroundings") == []
 
 
-def test_an_alert_cuts_off_what_nobody_asked_for(context_visits: Visits) -> None:
-    page = open_maxsight(context_visits, script=FAKE_VOICE)
-    said = page.evaluate(
-        """() => {
-          const voice = releafMaxSightVoice;
-          voice.say("Around you: a long description.", { isPolite: true });
-          const wasSpeaking = voice.isSpeaking();
-          voice.alert({ text: "Warning: car.", lang: "en-US", rate: 1, isInterrupting: false });
-          return [wasSpeaking, ...utterances.map((one) => [one.text, Boolean(one.isOver)])];
-        }"""
-    )
-    assert said == [True, ["Around you: a long description.", True], ["Warning: car.", False]]
-
-
 def test_a_camera_leads_to_a_thing_until_stop_and_a_phone_never_scrolls_sideways(
-    context_visits: Visits,
+    paint_visits: Visits,
 ) -> None:
-    page = open_maxsight(context_visits, width=320, height=800)
+    page = open_maxsight(paint_visits, width=320, height=800)
     choose_appearance(page, "dark")
     look_for(page, "Person")
     expect(card(page, "find")).to_contain_text("Start the camera")

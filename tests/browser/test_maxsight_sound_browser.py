@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +12,13 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 
 from tests.browser.chromium import hearing, launched
-from tests.browser.conftest import PAGE_LIMIT_MS, RunningApp, Visits, started, watched
-from tests.browser.maxsight_page import HIDE, UNAVAILABLE, heard, open_maxsight
+from tests.browser.conftest import PAGE_LIMIT_MS, RunningApp, Visits, watched
+from tests.browser.maxsight_page import (
+    HIDE,
+    UNAVAILABLE,
+    heard,
+    open_maxsight,
+)
 from tests.browser.test_access_browser import (
     APPEARANCES,
     TOO_WIDE,
@@ -25,6 +29,7 @@ from tests.browser.waste_page import unfold
 
 RATE_HZ = 48_000
 LEAST_BUTTON_PX = 48
+PHONE_WIDTHS = (390, 320)
 MOST_FLASHES, FLASH_WINDOW_MS = 3, 1000
 # Long enough for two groups of flashes.
 WATCHED_MS = 6000
@@ -79,14 +84,6 @@ def siren(seconds: float) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def sound_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
-    """Start the app with MaxSight's engines alone; the ears are the shipped ones."""
-    command = [sys.executable, "-m", "tests.browser.maxsight_app", "--sounds"]
-    with started(command, tmp_path_factory.mktemp("sound")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def siren_browser(
     playwright: Playwright, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Browser]:
@@ -98,21 +95,21 @@ def siren_browser(
 
 
 @pytest.fixture
-def siren_visits(siren_browser: Browser, sound_app: RunningApp) -> Iterator[Visits]:
+def siren_visits(siren_browser: Browser, paint_app: RunningApp) -> Iterator[Visits]:
     """Open pages beside a siren; afterwards nothing may have gone wrong behind them."""
-    with watched(Visits(siren_browser, sound_app, ready="Sounds: ready")) as opened:
+    with watched(Visits(siren_browser, paint_app, ready="Sounds: ready")) as opened:
         yield opened
 
 
 @pytest.fixture
-def quiet_visits(playwright: Playwright, sound_app: RunningApp, tmp_path: Path) -> Iterator[Visits]:
+def quiet_visits(playwright: Playwright, paint_app: RunningApp, tmp_path: Path) -> Iterator[Visits]:
     """Open pages with a microphone that is switched off: hardly any noise, no sound."""
     path = tmp_path / "quiet.wav"
     noise = np.random.default_rng(0).standard_normal(4 * RATE_HZ)
     write_sound(path, 1e-4 * noise)
     with (
         launched(playwright, hearing(path)) as chromium,
-        watched(Visits(chromium, sound_app, ready="Sounds: ready")) as opened,
+        watched(Visits(chromium, paint_app, ready="Sounds: ready")) as opened,
     ):
         yield opened
 
@@ -256,36 +253,40 @@ def test_silence_is_said_calmly_and_a_microphone_that_is_off_is_noticed(
     assert page.evaluate("felt") == []
 
 
-@pytest.mark.parametrize("reason", UNAVAILABLE)
+@pytest.mark.parametrize(("script", "helps"), UNAVAILABLE)
 def test_a_microphone_that_cannot_be_had_is_explained_and_can_be_tried_again(
-    reason: str, siren_visits: Visits
+    script: str, helps: dict[str, str], siren_visits: Visits
 ) -> None:
-    script, what_to_do = UNAVAILABLE[reason]
     page = open_sounds(siren_visits, is_allowed=False, script=script)
-    for attempt in (1, 2):
-        toggle(page).click()
-        expect(state(page)).to_contain_text(what_to_do.format(device="microphone"))
-        page.wait_for_function("count => heard.length === count", arg=attempt)
+    told = 0
+    for error, what_to_do in helps.items():
+        page.evaluate("error => { window.deviceError = error; }", error)
+        for _ in range(2):
+            toggle(page).click()
+            expect(state(page)).to_contain_text(what_to_do.format(device="microphone"))
+            told += 1
+            page.wait_for_function("count => heard.length === count", arg=told)
     assert not any("camera" in sentence for sentence in heard(page))
 
 
-@pytest.mark.parametrize("width", [390, 320])
 def test_a_phone_shows_it_all_without_scrolling_sideways_and_keys_are_enough(
-    width: int, siren_visits: Visits
+    siren_visits: Visits,
 ) -> None:
-    page = open_sounds(siren_visits, width=width, height=800)
-    box = toggle(page).bounding_box()
-    assert box is not None and box["height"] >= LEAST_BUTTON_PX
+    page = open_sounds(siren_visits, width=PHONE_WIDTHS[0], height=800)
     toggle(page).focus()
     page.keyboard.press("Enter")
-    expect(alarm(page)).to_be_visible()
     got_it = alarm(page).get_by_role("button", name="Got it")
-    placed = got_it.bounding_box()
-    assert placed is not None and placed["height"] >= LEAST_BUTTON_PX
-    assert placed["x"] >= 0 and placed["x"] + placed["width"] <= width
     page.locator("#maxsight-sounds summary").press("Enter")
     unfold(page, "#maxsight-sound-file-part")
-    assert page.evaluate(TOO_WIDE) == []
+    for width in PHONE_WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        box = toggle(page).bounding_box()
+        assert box is not None and box["height"] >= LEAST_BUTTON_PX
+        expect(alarm(page)).to_be_visible()
+        placed = got_it.bounding_box()
+        assert placed is not None and placed["height"] >= LEAST_BUTTON_PX
+        assert placed["x"] >= 0 and placed["x"] + placed["width"] <= width
+        assert page.evaluate(TOO_WIDE) == []
     got_it.press("Enter")
     expect(alarm(page)).to_be_hidden()
     assert page.evaluate("document.activeElement.id") == "maxsight-sound-toggle"
