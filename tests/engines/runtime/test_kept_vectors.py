@@ -71,6 +71,17 @@ def test_what_came_with_the_app_is_neither_encoded_nor_written_again(
     assert len(read_vectors(path, WIDTH)) == 2
 
 
+def test_texts_that_are_gone_leave_the_file_and_nobody_asking_leaves_it_alone(
+    encoder: CountingEncoder, tmp_path: Path
+) -> None:
+    path = tmp_path / "v.safetensors"
+    for asked, left in ((["jar", "tin"], 2), (["tin"], 1), ([], 1)):
+        vectors = kept(encoder, path)
+        vectors.encode_passages(asked)
+        vectors.keep()
+        assert len(read_vectors(path, WIDTH)) == left
+
+
 def test_what_is_asked_after_keeping_stays_nowhere(
     encoder: CountingEncoder, tmp_path: Path
 ) -> None:

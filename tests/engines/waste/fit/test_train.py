@@ -34,6 +34,7 @@ from engines.waste.model import HeadLogits
 from engines.waste.taxonomy import ITEM_BY_ID
 
 REPO = Path(__file__).resolve().parents[4]
+EPOCHS = 5
 EXAMPLES = sorted((REPO / "assets" / "examples").glob("*.jpg"))
 
 
@@ -80,7 +81,7 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def arguments(pack: Path, run: Path, *, save_every_s: int = 1000) -> list[str]:
     return [
         "--data", str(pack), "--run", str(run),
-        "--epochs", "8", "--warmup-epochs", "1", "--learning-rate", "1e-3",
+        "--epochs", str(EPOCHS), "--warmup-epochs", "1", "--learning-rate", "1e-3",
         "--draws", "32", "--batch-size", "8", "--size", "64", "--test-size", "64",
         "--workers", "0", "--save-every-s", str(save_every_s),
     ]  # fmt: skip
@@ -112,7 +113,7 @@ def test_the_loss_falls_on_32_photos_and_a_killed_run_resumes_to_the_same_loss(
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert len(history(killed)) < 8 if (killed / "log.jsonl").exists() else True
+    assert len(history(killed)) < EPOCHS if (killed / "log.jsonl").exists() else True
     main(arguments(pack, killed))
     assert [row["loss"] for row in history(killed)] == pytest.approx(losses, rel=1e-4)
 

@@ -12,7 +12,7 @@ from engines.runtime.settings import Settings
 from engines.runtime.text_encoder import DenseEncoder
 from engines.upcycle.loading import read_everything
 
-COMMAND = "python -m engines.rag.prepare --ship"
+COMMAND = "python -m engines.prepare --ship"
 
 
 def test_the_shipped_vectors_are_those_of_the_shipped_documents_and_graph(

@@ -1,9 +1,9 @@
-"""Make what the first start of the chat would wait for: `python -m engines.rag.prepare`.
+"""Make what the first start of the chat would wait for: `python -m engines.prepare`.
 
 Encodes the documents, as far as their vectors don't come with the app, and unpacks the language
 model into the cache folder. What is there already stays, so a second run takes seconds.
 
-    python -m engines.rag.prepare --ship
+    python -m engines.prepare --ship
 
 encodes all documents and the texts of the upcycling graph anew into assets/vectors, and is needed
 after any of these was changed.
