@@ -55,7 +55,9 @@ def asking(page: Page) -> Page:
     return page
 
 
-def test_a_question_is_answered_with_a_number_behind_every_sentence(asking: Page) -> None:
+def test_every_sentence_has_a_number_that_opens_its_passage_also_later_and_a_danger_comes_first(
+    asking: Page,
+) -> None:
     answer = ask(asking, JAR)
     expect(asking.locator(QUESTIONS)).to_have_text(JAR)
     said = answer.locator("p", has=asking.locator("a"))
@@ -67,18 +69,7 @@ def test_a_question_is_answered_with_a_number_behind_every_sentence(asking: Page
         expect(passage_of(asking, number)).to_be_visible()
     expect(box(asking)).to_have_value("")
 
-
-def test_a_danger_comes_before_everything_else(asking: Page) -> None:
-    answer = ask(asking, VAPE)
-    first = answer.locator("blockquote, p").first
-    expect(first).to_contain_text("⚠ Safety:")
-    expect(first.locator("strong").first).to_be_visible()
-
-
-def test_a_number_opens_its_passage_marks_the_words_and_takes_the_focus_there(
-    asking: Page,
-) -> None:
-    number = citations(ask(asking, JAR)).first
+    number = citations(answer).first
     passage = passage_of(asking, number)
     expect(passage).not_to_have_attribute("open", "")
     number.click()
@@ -90,17 +81,31 @@ def test_a_number_opens_its_passage_marks_the_words_and_takes_the_focus_there(
     passage.get_by_role("button", name="Back to the answer").press("Enter")
     expect(number).to_be_focused()
 
-
-def test_numbers_of_an_earlier_answer_still_open_its_passages(asking: Page) -> None:
-    ask(asking, JAR)
-    ask(asking, VAPE)
+    first = ask(asking, VAPE).locator("blockquote, p").first
+    expect(first).to_contain_text("⚠ Safety:")
+    expect(first.locator("strong").first).to_be_visible()
+    # The passages of the answer before are folded now.
     number = asking.locator('#ask-chat a[href^="#source-1-"]').first
+    expect(passage_of(asking, number).locator(".source-passage")).to_be_hidden()
     number.click()
     expect(passage_of(asking, number).locator(".source-passage")).to_be_visible()
 
 
-def test_a_written_answer_is_drafted_checked_and_can_be_stopped(asking: Page) -> None:
+def test_a_written_answer_is_spoken_once_not_word_by_word_and_its_draft_can_be_stopped(
+    asking: Page,
+) -> None:
     choose_written(asking)
+    before = spoken_count(asking)
+    ask(asking, "Why is glass good to recycle?")
+    ask(asking, "What does a lithium battery do in a bin lorry?")
+    assert spoken_count(asking) == before + 2
+    assert "Confidence:" in spoken(asking)[-1]
+    assert not re.search(r"\[\d", spoken(asking)[-1])
+    log = asking.locator("#ask-chat [role=log]")
+    expect(log).to_have_attribute("aria-live", "off")
+    assert asking.locator("#ask-chat [aria-live=polite], #ask-chat [role=status]").count() == 0
+
+    press_and_hear(asking, "Clear")
     asking.evaluate(STOP_THE_DRAFT)
     box(asking).fill("Why is glass good to recycle, and what happens to it afterwards?")
     asking.locator("#ask-send").click()
@@ -111,16 +116,30 @@ def test_a_written_answer_is_drafted_checked_and_can_be_stopped(asking: Page) ->
     expect(ask(asking, JAR)).to_contain_text("Confidence:")
 
 
-def test_a_follow_up_is_read_with_the_question_before(asking: Page) -> None:
-    ask(asking, "Where do plastic bottles go?")
-    ask(asking, "and the glass ones?")
+def test_the_details_show_chart_ranks_and_that_a_follow_up_is_read_with_the_question_before(
+    asking: Page,
+) -> None:
     unfold(asking, "#ask-how")
+    ask(asking, "Where do plastic bottles go?")
+    chart = asking.get_by_role("img", name="Rank of each passage")
+    expect(chart).to_be_visible()
+    expect(chart.locator(".scatterlayer .trace").first).to_be_attached()
+    expect(asking.locator("#ask-details table.ranks tbody tr").first).to_be_visible()
+    expect(asking.locator("#ask-details")).to_contain_text("Search by meaning")
+
+    ask(asking, "and the glass ones?")
     searched = asking.locator("#ask-details tr", has_text="Searched for").locator("td")
     expect(searched).to_contain_text("glass")
     expect(searched).to_contain_text("bottle")
 
 
-def test_what_the_chat_is_not_for_is_refused_and_something_else_offered(asking: Page) -> None:
+def test_what_is_no_question_about_waste_or_a_file_without_text_is_explained(
+    asking: Page, tmp_path: Path
+) -> None:
+    emoji = "🙂🙂🙂"
+    expect(ask(asking, emoji)).to_contain_text("There is no question in this message")
+    expect(box(asking)).to_have_value(emoji)
+
     answer = ask(asking, PERU)
     expect(answer).not_to_contain_text("Confidence")
     expect(citations(answer)).to_have_count(0)
@@ -132,15 +151,11 @@ def test_what_the_chat_is_not_for_is_refused_and_something_else_offered(asking: 
     expect(asking.locator(QUESTIONS).last).to_have_text(question)
     expect(asking.locator("#ask-chat [role=log]")).to_be_focused()
 
-
-def test_the_details_show_the_chart_and_the_same_ranks_in_words(asking: Page) -> None:
-    unfold(asking, "#ask-how")
-    ask(asking, JAR)
-    chart = asking.get_by_role("img", name="Rank of each passage")
-    expect(chart).to_be_visible()
-    expect(chart.locator(".scatterlayer .trace").first).to_be_attached()
-    expect(asking.locator("#ask-details table.ranks tbody tr").first).to_be_visible()
-    expect(asking.locator("#ask-details")).to_contain_text("Search by meaning")
+    with asking.expect_file_chooser() as chooser:
+        upload_button(asking).click()
+    chooser.value.set_files(write_pdf(tmp_path / "scan.pdf", ()))
+    note = asking.locator("#ask-document-note")
+    expect(note).to_contain_text("No text was found in scan.pdf", timeout=FIRST_ANSWER_MS)
 
 
 def test_an_added_pdf_is_cited_until_it_is_removed_and_nobody_else_sees_it(
@@ -161,16 +176,17 @@ def test_an_added_pdf_is_cited_until_it_is_removed_and_nobody_else_sees_it(
     expect(ask(asking, UMBRELLA)).not_to_contain_text("umbrellas only")
 
 
-def test_a_file_that_holds_no_text_is_explained(asking: Page, tmp_path: Path) -> None:
-    with asking.expect_file_chooser() as chooser:
-        upload_button(asking).click()
-    chooser.value.set_files(write_pdf(tmp_path / "scan.pdf", ()))
-    note = asking.locator("#ask-document-note")
-    expect(note).to_contain_text("No text was found in scan.pdf", timeout=FIRST_ANSWER_MS)
-
-
-def test_retry_edit_undo_and_clear_do_what_they_say(asking: Page) -> None:
+def test_export_retry_edit_undo_and_clear_do_what_they_say(asking: Page) -> None:
     ask(asking, JAR)
+    before = spoken_count(asking)
+    with asking.expect_download() as download:
+        asking.locator("#ask-export").click()
+    assert download.value.suggested_filename.endswith(".md")
+    written = Path(download.value.path()).read_text(encoding="utf-8")
+    assert f"## 1. {JAR}" in written
+    assert re.search(r"^\[1\] \w", written, re.MULTILINE)
+    # It is announced, too; the next announcement shall be of the next button.
+    wait_until_spoken(asking, before)
     press_and_hear(asking, "Retry")
     expect(asking.locator(QUESTIONS)).to_have_text(JAR)
     press(asking, "Edit")
@@ -184,23 +200,6 @@ def test_retry_edit_undo_and_clear_do_what_they_say(asking: Page) -> None:
     press_and_hear(asking, "Clear")
     expect(asking.locator(QUESTIONS)).to_have_count(0)
     expect(asking.locator("#ask-sources .source")).to_have_count(0)
-
-
-def test_the_conversation_is_downloaded_with_its_passages(asking: Page) -> None:
-    ask(asking, JAR)
-    with asking.expect_download() as download:
-        asking.locator("#ask-export").click()
-    assert download.value.suggested_filename.endswith(".md")
-    written = Path(download.value.path()).read_text(encoding="utf-8")
-    assert f"## 1. {JAR}" in written
-    assert re.search(r"^\[1\] \w", written, re.MULTILINE)
-
-
-def test_a_failed_question_is_back_in_the_box(asking: Page) -> None:
-    emoji = "🙂🙂🙂"
-    answer = ask(asking, emoji)
-    expect(answer).to_contain_text("There is no question in this message")
-    expect(box(asking)).to_have_value(emoji)
 
 
 def test_the_place_is_the_same_on_both_tabs(asking: Page, visits: Visits) -> None:
@@ -226,19 +225,6 @@ def test_script_in_a_question_is_shown_and_does_nothing(asking: Page) -> None:
     expect(question).to_contain_text("<script>window.hacked=1</script>")
     expect(question.locator("img, script, a")).to_have_count(0)
     assert asking.evaluate("window.hacked === undefined")
-
-
-def test_an_answer_is_spoken_once_and_not_word_by_word(asking: Page) -> None:
-    choose_written(asking)
-    before = spoken_count(asking)
-    ask(asking, "Why is glass good to recycle?")
-    ask(asking, "What does a lithium battery do in a bin lorry?")
-    assert spoken_count(asking) == before + 2
-    assert "Confidence:" in spoken(asking)[-1]
-    assert not re.search(r"\[\d", spoken(asking)[-1])
-    log = asking.locator("#ask-chat [role=log]")
-    expect(log).to_have_attribute("aria-live", "off")
-    assert asking.locator("#ask-chat [aria-live=polite], #ask-chat [role=status]").count() == 0
 
 
 def test_a_whole_conversation_needs_no_pointer(page: Page) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.chat_page import (
     QUESTIONS,
@@ -25,9 +25,6 @@ from tests.browser.upcycle_page import (
     CARDS,
     PROJECT,
     READY_MS,
-    choose,
-    name_box,
-    open_upcycle,
 )
 from tests.browser.waste_page import CARD, correct, pick, show, spoken
 
@@ -66,10 +63,13 @@ def expect_open(page: Page, tab: str) -> None:
     )
 
 
-def test_a_photo_is_asked_about_with_item_material_and_place(page: Page, bottle: Path) -> None:
+def test_a_photo_is_asked_about_and_made_something_of_with_item_material_and_place(
+    page: Page, bottle: Path
+) -> None:
     wait_for_engines(page)
     pick(page, "#waste-place", "Germany")
     show(page, bottle)
+    page.wait_for_function("spoken.length > 0")
     press(page, ASK)
     expect_open(page, "Ask")
     question = "How do I dispose of a glass bottle in Germany?"
@@ -79,12 +79,7 @@ def test_a_photo_is_asked_about_with_item_material_and_place(page: Page, bottle:
     assert len(spoken(page)) == len(set(spoken(page)))
     expect(page.locator(STRIPS["Ask"])).to_contain_text("Your thing: Glass bottle")
 
-
-def test_the_projects_are_those_of_the_item_and_the_heading_has_the_focus(
-    page: Page, bottle: Path
-) -> None:
-    wait_for_engines(page)
-    show(page, bottle)
+    open_tab(page, "Waste")
     for _ in range(2):
         press(page, MAKE)
         expect_open(page, "Upcycle")
@@ -94,7 +89,7 @@ def test_the_projects_are_those_of_the_item_and_the_heading_has_the_focus(
         open_tab(page, "Waste")
 
 
-def test_one_page_shows_bin_answer_projects_and_times_and_leads_on(
+def test_one_page_shows_bin_answer_projects_and_times_leads_on_and_takes_a_persons_word(
     page: Page, bottle: Path
 ) -> None:
     wait_for_engines(page)
@@ -126,10 +121,8 @@ def test_one_page_shows_bin_answer_projects_and_times_and_leads_on(
     expect(page.locator(f"{PROJECT} h2")).to_have_text(name)
     expect(page.locator(f"{PROJECT} h2")).to_be_focused()
 
-
-def test_the_item_that_a_person_says_it_is_goes_along(page: Page, bottle: Path) -> None:
-    wait_for_engines(page)
-    show(page, bottle)
+    open_tab(page, "Waste")
+    page.get_by_role("button", name="Back to the photo").click()
     correct(page, "Wood")
     expect(page.locator(f"{CARD} h2").first).to_have_text("Wood")
     press(page, ALL)
@@ -166,23 +159,6 @@ def test_thing_and_place_survive_a_reload_until_they_are_forgotten_and_nobody_el
     visits.reload(page)
     expect(page.locator(".answer-empty")).to_be_visible()
     expect(page.locator("#waste-place input")).not_to_have_value("Germany")
-
-
-def test_what_is_typed_right_after_picking_a_thing_stays(page: Page) -> None:
-    open_upcycle(page)
-    name_box(page).fill("old tennis racket")
-    # What is asked of the server is held back until the text stands there.
-    held: list[Route] = []
-    page.route("**/queue/join*", lambda route: held.append(route))
-    choose(page, "#upcycle-pick", "Wooden pallet")
-    expect(name_box(page)).to_have_value("")
-    name_box(page).fill("garden gnome")
-    assert held
-    # It lets go of what was held.
-    page.unroute("**/queue/join*")
-    expect(page.locator("#upcycle-taken")).to_contain_text("Wooden pallet")
-    expect(page.locator(CARDS)).to_have_count(10)
-    expect(name_box(page)).to_have_value("garden gnome")
 
 
 def test_the_page_is_for_everyone(visits: Visits, bottle: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.chat_page import spoken_count
 from tests.browser.conftest import Visits
@@ -26,8 +26,10 @@ from tests.browser.upcycle_page import (
     wait_for_graph,
     wait_until_spoken,
 )
-from tests.browser.waste_page import show, spoken, unfold
+from tests.browser.waste_page import spoken, unfold
 
+# The lines of a lit path are thicker than the others.
+LIT_LINE = 'path.js-line[style*="stroke-width: 4px"]'
 PRINTED = """
 () => {
   window.print = () => {
@@ -46,7 +48,9 @@ def upcycling(page: Page) -> Page:
     return page
 
 
-def test_a_click_on_an_example_gives_ten_cards_best_first(upcycling: Page) -> None:
+def test_a_thing_is_an_example_picked_or_typed_and_what_is_typed_after_picking_stays(
+    upcycling: Page,
+) -> None:
     press_and_hear(upcycling, upcycling.get_by_role("button", name="glass jar", exact=True))
     expect(upcycling.locator(CARDS)).to_have_count(10)
     card = upcycling.locator(CARDS).first
@@ -55,33 +59,41 @@ def test_a_click_on_an_example_gives_ten_cards_best_first(upcycling: Page) -> No
     expect(name_box(upcycling)).to_have_value("glass jar")
     assert spoken(upcycling)[-1].startswith("10 projects, best first. First: ")
 
-
-def test_a_picked_thing_and_a_typed_one_are_answered(upcycling: Page) -> None:
+    name_box(upcycling).fill("old tennis racket")
     before = spoken_count(upcycling)
+    # What is asked of the server is held back until the text stands there.
+    held: list[Route] = []
+    upcycling.route("**/queue/join*", lambda route: held.append(route))
     choose(upcycling, "#upcycle-pick", "Wooden pallet")
+    expect(name_box(upcycling)).to_have_value("")
+    name_box(upcycling).fill("garden gnome")
+    assert any("pallet" in (route.request.post_data or "") for route in held)
+    # It lets go of what was held.
+    upcycling.unroute("**/queue/join*")
     wait_until_spoken(upcycling, before)
     expect(upcycling.locator("#upcycle-taken")).to_contain_text("Wooden pallet")
-    # The answer also empties the name's field: what is typed before that would be lost.
     expect(upcycling.locator(CARDS)).to_have_count(10)
+    expect(name_box(upcycling)).to_have_value("garden gnome")
+
     find(upcycling, "garden gnome")
     expect(upcycling.locator("#upcycle-taken")).to_contain_text("New here")
     expect(upcycling.locator("#upcycle-taken")).to_contain_text("alike")
     expect(upcycling.locator(CARDS)).to_have_count(10)
 
 
-def test_what_a_text_was_taken_for_can_be_corrected(upcycling: Page) -> None:
+def test_a_correction_changes_the_list_and_filters_narrow_it_until_one_click_relaxes_them(
+    upcycling: Page,
+) -> None:
     find(upcycling, "garden gnome")
-    before = card_names(upcycling)
+    uncorrected = card_names(upcycling)
     unfold(upcycling, "#upcycle-correction")
     upcycling.locator("#upcycle-materials .remove-all").click()
     choose(upcycling, "#upcycle-materials", "Wood")
     upcycling.keyboard.press("Escape")
     press_and_hear(upcycling, upcycling.locator("#upcycle-correct"))
     expect(upcycling.locator("#upcycle-taken")).to_contain_text("As you described it.")
-    assert card_names(upcycling) != before
+    assert card_names(upcycling) != uncorrected
 
-
-def test_filters_narrow_down_to_nothing_and_one_click_relaxes_them(upcycling: Page) -> None:
     find(upcycling, "glass jar")
     unfold(upcycling, "#upcycle-filters")
     press_and_hear(upcycling, upcycling.get_by_label("A child of 8 can make it"))
@@ -99,18 +111,20 @@ def test_filters_narrow_down_to_nothing_and_one_click_relaxes_them(upcycling: Pa
     expect(upcycling.get_by_label("A child of 8 can make it")).to_be_checked()
 
 
-def test_a_card_opens_with_steps_and_reasons_and_back_returns_to_it(upcycling: Page) -> None:
+def test_a_project_opens_with_steps_reasons_and_path_and_is_printed_alone_and_saved(
+    upcycling: Page,
+) -> None:
     find(upcycling, "old tennis racket")
     name = open_card(upcycling, 2)
     expect(upcycling.locator(f"{PROJECT} h2")).to_be_focused()
     expect(upcycling.locator(f"{PROJECT} ol.project-steps li").nth(3)).to_be_visible()
     expect(upcycling.locator(CARDS).first).not_to_be_visible()
-    expect(upcycling.locator("#upcycle-reason")).to_contain_text("no proof")
-    upcycling.get_by_role("button", name="Back to the list").click()
+    # The first path that is looked for takes longest.
+    reason = upcycling.locator("#upcycle-reason")
+    expect(reason).to_contain_text("no proof", timeout=READY_MS)
+    press_and_hear(upcycling, upcycling.get_by_role("button", name="Back to the list"))
     expect(upcycling.locator(f"{CARDS} h3 button", has_text=name)).to_be_focused()
 
-
-def test_the_path_is_lit_in_the_picture_and_told_in_words(upcycling: Page) -> None:
     find(upcycling, "glass jar")
     name = open_card(upcycling)
     upcycling.get_by_role("button", name="See the path in the graph").click()
@@ -122,83 +136,6 @@ def test_the_path_is_lit_in_the_picture_and_told_in_words(upcycling: Page) -> No
     words.get_by_role("button", name=f"Open {name}").click()
     expect(upcycling.locator(f"{PROJECT} h2")).to_be_visible()
 
-
-def test_a_click_on_a_point_or_a_name_walks_on(upcycling: Page) -> None:
-    find(upcycling, "glass jar")
-    open_view(upcycling, "Graph")
-    graph = wait_for_graph(upcycling)
-    expect(here(upcycling)).to_have_text("glass jar")
-    # Columns come one after another: the thing's own point, then its material's.
-    before = spoken_count(upcycling)
-    graph.locator(".points path").nth(1).click(force=True)
-    wait_until_spoken(upcycling, before)
-    expect(here(upcycling)).to_have_text("glass")
-    words = upcycling.locator("#upcycle-words")
-    press_and_hear(upcycling, words.get_by_role("button", name="Back to glass jar"))
-    expect(here(upcycling)).to_have_text("glass jar")
-
-
-def test_a_projects_point_lights_its_path_without_leaving_the_graph(upcycling: Page) -> None:
-    find(upcycling, "glass jar")
-    open_view(upcycling, "Graph")
-    graph = wait_for_graph(upcycling)
-    before = spoken_count(upcycling)
-    graph.locator(".points path").last.click(force=True)
-    wait_until_spoken(upcycling, before)
-    expect(upcycling.locator("#upcycle-words")).to_contain_text("The lit path")
-    expect(graph).to_be_visible()
-
-
-def test_why_not_names_the_safety_rule(upcycling: Page) -> None:
-    find(upcycling, "PET bottle")
-    open_view(upcycling, "Why not?")
-    expect(upcycling.locator("#upcycle-ruled-out")).to_contain_text("Ruled out by safety")
-    before = spoken_count(upcycling)
-    field = upcycling.locator("#upcycle-why input")
-    field.fill("mug for hot coffee")
-    field.press("Enter")
-    wait_until_spoken(upcycling, before)
-    expect(upcycling.locator("#upcycle-verdict")).to_contain_text("ruled out by safety")
-    assert spoken(upcycling)[-1].startswith("Ruled out by safety.")
-
-
-def test_networks_and_baselines_stand_side_by_side(upcycling: Page) -> None:
-    find(upcycling, "glass jar")
-    open_view(upcycling, "Compare")
-    table = upcycling.locator("#upcycle-comparison table.compare").first
-    for name in ("GraphSAGE", "GAT", "Relational network", "Popularity", "Property overlap"):
-        expect(table.get_by_role("columnheader", name=name, exact=True)).to_be_visible()
-    expect(table.locator("tbody tr")).to_have_count(10)
-    expect(upcycling.locator("#upcycle-comparison")).to_contain_text("What GAT listens to")
-    expect(upcycling.locator("#upcycle-comparison .attention li").first).to_contain_text("%")
-
-
-def test_a_shared_link_opens_the_project_for_someone_else(upcycling: Page, visits: Visits) -> None:
-    find(upcycling, "garden gnome")
-    name = open_card(upcycling, 1)
-    address = upcycling.locator(f"{PROJECT} a").get_attribute("href")
-    assert address is not None
-    assert parse_qs(urlsplit(address).query)["item"] == ["garden gnome"]
-    other = visits.open(query=address)
-    expect(other.get_by_role("tab", name="Upcycle")).to_have_attribute("aria-selected", "true")
-    expect(other.locator(f"{PROJECT} h2")).to_have_text(name, timeout=READY_MS)
-    expect(name_box(other)).to_have_value("garden gnome")
-
-
-def test_the_link_is_copied(visits: Visits) -> None:
-    page = visits.open(permissions=("clipboard-read", "clipboard-write"))
-    open_upcycle(page)
-    find(page, "glass jar")
-    open_card(page)
-    page.get_by_role("button", name="Copy link").click()
-    expect(page.get_by_role("button", name="Link copied")).to_be_visible()
-    copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied.startswith(f"{visits.app.url}/?tab=upcycle&project=")
-
-
-def test_a_project_is_printed_alone_and_saved_as_a_page(upcycling: Page) -> None:
-    find(upcycling, "glass jar")
-    name = open_card(upcycling)
     step = upcycling.locator(f"{PROJECT} ol.project-steps li").first.inner_text()
     upcycling.evaluate(PRINTED)
     upcycling.get_by_role("button", name="Print or save as PDF").click()
@@ -215,23 +152,77 @@ def test_a_project_is_printed_alone_and_saved_as_a_page(upcycling: Page) -> None
     assert step in saved
 
 
-def test_a_photo_is_taken_over_from_the_waste_tab(page: Page, example_paths: list[Path]) -> None:
-    page.get_by_text("Upcycle: ready").wait_for(timeout=READY_MS)
-    photo = next(path for path in example_paths if path.name.startswith("glass_bottle"))
-    show(page, photo)
-    before = spoken_count(page)
-    page.get_by_role("button", name="What can I make of it?").click()
-    expect(page.get_by_role("tab", name="Upcycle")).to_have_attribute("aria-selected", "true")
-    wait_until_spoken(page, before)
-    expect(page.locator("#upcycle-taken h3")).to_have_text("Glass bottle")
-    expect(page.locator(CARDS)).to_have_count(10)
+def test_points_and_names_of_the_graph_lead_on_and_networks_stand_side_by_side(
+    upcycling: Page,
+) -> None:
+    find(upcycling, "glass jar")
+    open_view(upcycling, "Graph")
+    graph = wait_for_graph(upcycling)
+    expect(here(upcycling)).to_have_text("glass jar")
+    before = spoken_count(upcycling)
+    graph.locator(".points path").last.click(force=True)
+    wait_until_spoken(upcycling, before)
+    expect(upcycling.locator("#upcycle-words")).to_contain_text("The lit path")
+    expect(graph).to_be_visible()
+
+    # The next click is for the picture with the path in it.
+    graph.locator(LIT_LINE).first.wait_for(state="attached")
+    wait_for_graph(upcycling)
+    # Columns come one after another: the thing's own point, then its material's.
+    before = spoken_count(upcycling)
+    graph.locator(".points path").nth(1).click(force=True)
+    wait_until_spoken(upcycling, before)
+    expect(here(upcycling)).to_have_text("glass")
+    words = upcycling.locator("#upcycle-words")
+    press_and_hear(upcycling, words.get_by_role("button", name="Back to glass jar"))
+    expect(here(upcycling)).to_have_text("glass jar")
+
+    open_view(upcycling, "Compare")
+    table = upcycling.locator("#upcycle-comparison table.compare").first
+    for name in ("GraphSAGE", "GAT", "Relational network", "Popularity", "Property overlap"):
+        expect(table.get_by_role("columnheader", name=name, exact=True)).to_be_visible()
+    expect(table.locator("tbody tr")).to_have_count(10)
+    expect(upcycling.locator("#upcycle-comparison")).to_contain_text("What GAT listens to")
+    expect(upcycling.locator("#upcycle-comparison .attention li").first).to_contain_text("%")
 
 
-def test_a_dangerous_thing_says_where_to_take_it(upcycling: Page) -> None:
+def test_a_dangerous_thing_says_where_to_take_it_and_why_not_names_the_safety_rule(
+    upcycling: Page,
+) -> None:
     find(upcycling, "gas cylinder")
     expect(upcycling.locator("#upcycle-list")).to_contain_text("Make nothing of this")
     expect(upcycling.locator("#upcycle-list")).to_contain_text("Take it to")
     expect(upcycling.locator(CARDS)).to_have_count(0)
+
+    find(upcycling, "PET bottle")
+    open_view(upcycling, "Why not?")
+    expect(upcycling.locator("#upcycle-ruled-out")).to_contain_text("Ruled out by safety")
+    before = spoken_count(upcycling)
+    field = upcycling.locator("#upcycle-why input")
+    field.fill("mug for hot coffee")
+    field.press("Enter")
+    wait_until_spoken(upcycling, before)
+    expect(upcycling.locator("#upcycle-verdict")).to_contain_text("ruled out by safety")
+    assert spoken(upcycling)[-1].startswith("Ruled out by safety.")
+
+
+def test_a_link_is_copied_and_opens_the_project_for_someone_else(visits: Visits) -> None:
+    page = visits.open(permissions=("clipboard-read", "clipboard-write"))
+    open_upcycle(page)
+    find(page, "garden gnome")
+    name = open_card(page, 1)
+    address = page.locator(f"{PROJECT} a").get_attribute("href")
+    assert address is not None
+    assert parse_qs(urlsplit(address).query)["item"] == ["garden gnome"]
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_role("button", name="Link copied")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith(f"{visits.app.url}/?tab=upcycle&project=")
+
+    other = visits.open(query=address)
+    expect(other.get_by_role("tab", name="Upcycle")).to_have_attribute("aria-selected", "true")
+    expect(other.locator(f"{PROJECT} h2")).to_have_text(name, timeout=READY_MS)
+    expect(name_box(other)).to_have_value("garden gnome")
 
 
 def test_script_in_a_thing_is_shown_and_does_nothing(upcycling: Page) -> None:

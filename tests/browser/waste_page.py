@@ -72,12 +72,17 @@ def next_card(page: Page) -> Locator:
     return card
 
 
-def show(page: Page, photo: Path) -> Locator:
-    """Upload a photo, in place of the one before if there is one; returns the card drawn for it."""
+def remove_photo(page: Page) -> None:
+    """Take the photo away, if there is one, and wait until its answer is gone."""
     remove = page.locator("#waste-photo").get_by_label("Remove Image")
     if remove.is_visible():
         remove.click()
         page.locator(".answer-empty").wait_for()
+
+
+def show(page: Page, photo: Path) -> Locator:
+    """Upload a photo, in place of the one before if there is one; returns the card drawn for it."""
+    remove_photo(page)
     mark_card(page)
     choose_files(page, upload_button(page), photo)
     return next_card(page)
