@@ -93,7 +93,12 @@ def build(context: AppContext) -> None:
         "show_progress": "hidden",
     }
     # "input" comes for an upload, a paste, a snapshot and a cleared photo alike.
-    answered = photo.input(**answering, api_name="classify", trigger_mode="always_last")
+    answered = photo.input(
+        **answering,
+        js="(photo, place) => [window.releaf.photoSent(photo), place]",
+        api_name="classify",
+        trigger_mode="always_last",
+    )
     settle(answered)
     if examples is not None:
         settle(examples.load_input_event.then(**answering, api_visibility="private"))

@@ -208,7 +208,20 @@
     act();
   }
 
-  window.releaf = { announce, onChange, sayWhyNoCamera };
+  // Gradio 6.31 sends a picture that came from the server, such as an example, once more when it
+  // is removed. A press on its button tells the two apart.
+  let isPhotoRemoved = false;
+  document.addEventListener("click", (event) => {
+    if (event.target.closest?.('#waste-photo [aria-label="Remove Image"]')) isPhotoRemoved = true;
+  }, true);
+
+  function photoSent(photo) {
+    const sent = isPhotoRemoved ? null : photo;
+    isPhotoRemoved = false;
+    return sent;
+  }
+
+  window.releaf = { announce, onChange, photoSent, sayWhyNoCamera };
   repair();
 })();
 
