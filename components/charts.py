@@ -31,7 +31,7 @@ LINE_COLORS = (
 _SYMBOLS = (
     "circle", "square", "diamond", "triangle-up", "x", "star", "cross", "hexagon",
 )  # fmt: skip
-# Text and grid take the page's own colours in app.css; this one is seen where that is missing.
+# Text and grid take the page's own colours in ask.css; this one is seen where that is missing.
 _TEXT_COLOR = "#6b7568"
 # A log axis would label 2 and 5 only as digits; ranks are written out.
 _TICKS = (1, 2, 3, 5, 10, 20, 50, 100)

@@ -134,7 +134,7 @@ def _conversation() -> gr.Chatbot:
         elem_id="ask-chat",
         height="54vh",
         min_height=320,
-        # The page keeps the question in sight instead; see app.js.
+        # The page keeps the question in sight instead; see ask.js.
         autoscroll=False,
         editable="user",
         buttons=[],

@@ -27,6 +27,8 @@ WEB_DIR = REPO_ROOT / "assets" / "web"
 ICON_PATH = WEB_DIR / "icon.svg"
 SHEETS = (
     "app.css",
+    "waste.css",
+    "ask.css",
     "upcycle.css",
     "journey.css",
     "maxsight.css",
@@ -37,6 +39,7 @@ SHEETS = (
 )
 SCRIPTS = (
     "app.js",
+    "ask.js",
     "upcycle.js",
     "journey.js",
     "maxsight_draw.js",

@@ -20,7 +20,7 @@
 
   let sought = null;
   let spokenNumber = 0;
-  let waiting = null;
+  const waiting = new Map();
   let isDescribing = false;
   let askedAt = 0;
   let described = { text: "", at: -Infinity };
@@ -32,17 +32,19 @@
   const isRunning = () => tab()?.dataset.phase === "running";
   const isShown = (id) => Boolean(byId(id)?.offsetParent);
 
-  // Says what can wait when nobody speaks; a newer sentence takes an older one's place.
-  function politely(said) {
-    waiting = said;
+  // Says what can wait when nobody speaks; a newer sentence takes the place of an older one of its
+  // kind.
+  function politely(kind, said) {
+    waiting.set(kind, said);
     sayWaiting();
   }
 
   function sayWaiting() {
-    if (!waiting || voice.isSpeaking()) return;
-    const said = waiting;
-    waiting = null;
-    voice.say(said.text, { lang: said.lang, rate: said.rate, isPolite: true });
+    for (const [kind, said] of waiting) {
+      if (voice.isSpeaking()) return;
+      waiting.delete(kind);
+      voice.say(said.text, { lang: said.lang, rate: said.rate, isPolite: true });
+    }
   }
 
   // --- Find my ... --------------------------------------------------------------------------
@@ -53,7 +55,7 @@
     tone.follow(guidance);
     if (guidance.n > spokenNumber) {
       spokenNumber = guidance.n;
-      politely({ text: guidance.spoken, lang: guidance.lang, rate: guidance.rate });
+      politely("guidance", { text: guidance.spoken, lang: guidance.lang, rate: guidance.rate });
     }
   }
 
@@ -73,7 +75,7 @@
 
   function endSearch() {
     tone.stop();
-    waiting = null;
+    waiting.clear();
     if (!sought) return;
     sought = null;
     view.find(null);
@@ -106,7 +108,7 @@
       if (!isDescribing || !isRunning() || message.error) return;
       if (message.text === described.text && now - described.at < SAME_AGAIN_MS) return;
       described = { text: message.text, at: now };
-      politely(message);
+      politely("description", message);
     },
     seek,
     context(message) {
@@ -122,7 +124,7 @@
   }
 
   function restart() {
-    waiting = null;
+    waiting.clear();
     tone.stop();
     for (const timer of later) clearTimeout(timer);
     later = [];
@@ -143,6 +145,7 @@
 
   function describing(isWanted) {
     isDescribing = Boolean(isWanted);
+    if (!isDescribing) waiting.delete("description");
     described = { text: "", at: -Infinity };
     askedAt = performance.now();
   }
@@ -179,7 +182,7 @@
     else if (id === "maxsight-find-end" && sought) {
       sought = null;
       tone.stop();
-      waiting = null;
+      waiting.delete("guidance");
       view.find(null);
       mark();
       byId("maxsight-find")?.focus();

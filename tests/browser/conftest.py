@@ -49,7 +49,8 @@ window.spoken = [];
 new MutationObserver((changes) => {
   for (const change of changes) {
     const region = change.target.nodeType === 1 ? change.target : change.target.parentElement;
-    if (region?.id === "live-polite" && region.textContent) spoken.push(region.textContent);
+    if (region?.id !== "live-polite") continue;
+    spoken.push(...[...region.children].map((sentence) => sentence.textContent));
   }
 }).observe(document, { childList: true, characterData: true, subtree: true });
 """

@@ -13,8 +13,9 @@ window.heard = [];
 new MutationObserver((changes) => {
   for (const change of changes) {
     const region = change.target.nodeType === 1 ? change.target : change.target.parentElement;
-    if (/^live-/.test(region?.id) && region.textContent) {
-      heard.push({ region: region.id, text: region.textContent });
+    if (!/^live-/.test(region?.id)) continue;
+    for (const sentence of region.children) {
+      heard.push({ region: region.id, text: sentence.textContent });
     }
   }
 }).observe(document, { childList: true, characterData: true, subtree: true });

@@ -184,6 +184,10 @@ def test_the_voice_never_overlaps_alerts_interrupt_and_the_live_region_stays_sil
     assert set(heard(page)) <= {"Only the screen reader.", "Muted.", "Sound on."}
     alert("Sin voz.", lang="es-ES")
     page.wait_for_function("heard.some((one) => one.text === 'Sin voz.')")
+    # What comes at the same moment is said together, each sentence once.
+    page.evaluate("() => ['One.', 'Two.', 'Two.'].forEach((text) => releaf.announce(text))")
+    page.wait_for_function("heard.at(-1).text === 'Two.'")
+    assert heard(page)[-2:] == ["One.", "Two."]
 
     page.evaluate("releafMaxSight.spokenBy('page')")
     said = page.evaluate(
