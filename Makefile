@@ -66,7 +66,7 @@ ALONE := tests/browser tests/load $(wildcard tests/engines/runtime/test_pool*.py
 
 test:
 	$(ONE_THREAD) $(MAKE) --jobs 3 install test-tools lint
-	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile \
+	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
 	  $(addprefix --ignore=,$(ALONE))
 	$(BIN)/python -m pytest $(ALONE)
 

@@ -12,6 +12,15 @@ from engines.runtime.torchvision_compat import ensure_torchvision
 ensure_torchvision()
 
 
+# Folders and files of tests that last longer than others, such as trainings.
+LONG = ("fit", "llm", "runtime", "upcycle", "test_space.py", "test_sound_features.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let what lasts long come first, so that no worker is left with it alone at the end."""
+    items.sort(key=lambda item: not set(LONG).intersection(item.path.parts))
+
+
 def pytest_collection_finish() -> None:
     """Spare the garbage collector what was imported: millions of objects that stay."""
     gc.collect()

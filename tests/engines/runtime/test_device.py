@@ -149,62 +149,70 @@ def test_threads_are_limited_and_the_cpu_needs_no_wait() -> None:
     synchronize(torch.device("cpu"))
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the settings are glibc's")
-def test_freed_memory_is_used_again() -> None:
-    """A page that is written for the first time since the system gave it is a page fault."""
-    assert faults_of_arrays("") > 20 * faults_of_arrays("device.keep_freed_memory()")
-
-
-def faults_of_arrays(first: str) -> int:
-    """Count the page faults of arrays made and freed one after the other in a new process."""
-    code = f"""
-import resource
+IS_GLIBC = platform.libc_ver()[0] == "glibc"
+# Arrays made and freed one after the other, then twelve threads that hold memory together.
+USE_MEMORY = """
+import ctypes, resource, sys, threading
 import numpy as np
 from engines.runtime import device
-{first}
+if sys.argv[1] == "kept":
+    device.keep_freed_memory()
+
 def fill():
     return np.ones(20_000_000, np.uint8), np.ones(20_000_000, np.uint8)
+
 fill()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(20):
     fill()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True
-    )
-    return int(done.stdout)
 
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the settings are glibc's")
-def test_many_threads_share_few_heaps(tmp_path: Path) -> None:
-    """Where each thread has a heap of its own, each keeps memory that the others could use."""
-    most = device_module.MALLOC_ARENAS
-    assert heaps_of_threads("", tmp_path / "own.xml") > most
-    assert heaps_of_threads("device.keep_freed_memory()", tmp_path / "shared.xml") <= most
-
-
-def heaps_of_threads(first: str, report: Path) -> int:
-    """Count the heaps of glibc after twelve threads held memory at the same moment."""
-    code = f"""
-import ctypes
-import threading
-from engines.runtime import device
-{first}
-libc = ctypes.CDLL("libc.so.6")
 together = threading.Barrier(12)
+
 def hold():
-    kept = bytearray(100_000)
+    held = bytearray(100_000)
     together.wait()
+
 threads = [threading.Thread(target=hold) for _ in range(12)]
 for thread in threads:
     thread.start()
 for thread in threads:
     thread.join()
+libc = ctypes.CDLL("libc.so.6")
 libc.fopen.restype = ctypes.c_void_p
-file = ctypes.c_void_p(libc.fopen(b"{report}", b"w"))
-libc.malloc_info(0, file)
-libc.fclose(file)
+report = ctypes.c_void_p(libc.fopen(sys.argv[2].encode(), b"w"))
+libc.malloc_info(0, report)
+libc.fclose(report)
 """
-    subprocess.run([sys.executable, "-c", code], check=True)
-    return report.read_text().count("<heap nr=")
+
+
+@pytest.fixture(scope="module")
+def memory_use(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, int]]:
+    """Count page faults of arrays, and heaps of threads, with glibc's own settings and with ours.
+
+    A page that is written for the first time since the system gave it is a page fault.
+    """
+    if not IS_GLIBC:
+        pytest.skip("the settings are glibc's")
+    found = {}
+    for settings in ("own", "kept"):
+        report = tmp_path_factory.mktemp("heaps") / "heaps.xml"
+        done = subprocess.run(
+            [sys.executable, "-c", USE_MEMORY, settings, str(report)],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        found[settings] = int(done.stdout), report.read_text().count("<heap nr=")
+    return found
+
+
+def test_freed_memory_is_used_again(memory_use: dict[str, tuple[int, int]]) -> None:
+    assert memory_use["own"][0] > 20 * memory_use["kept"][0]
+
+
+def test_many_threads_share_few_heaps(memory_use: dict[str, tuple[int, int]]) -> None:
+    """Where each thread has a heap of its own, each keeps memory that the others could use."""
+    most = device_module.MALLOC_ARENAS
+    assert memory_use["own"][1] > most
+    assert memory_use["kept"][1] <= most
