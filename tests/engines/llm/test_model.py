@@ -64,8 +64,9 @@ def own_cache(llm: LanguageModel, cache_dir: Path, tmp_path: Path) -> Path:
 
 
 def copy_in(cache_dir: Path) -> Path:
-    (folder,) = (cache_dir / "llm").iterdir()
-    return folder
+    """Return the folder of the unpacked model; one of ONNX may stand beside it."""
+    (weights,) = (cache_dir / "llm").glob("*/model.safetensors")
+    return weights.parent
 
 
 def next_logits(model: LanguageModel) -> torch.Tensor:
