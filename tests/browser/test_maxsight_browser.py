@@ -69,6 +69,7 @@ def hide_the_page(page: Page) -> None:
 def start_in_another_window(page: Page) -> None:
     other = page.context.new_page()
     other.goto(page.url)
+    other.get_by_text("MaxSight: ready").wait_for()
     other.get_by_role("tab", name="MaxSight").click()
     start_button(other).click()
     wait_until_seen(other)
