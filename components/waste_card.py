@@ -123,7 +123,7 @@ def headline_html(found: Classification, chosen: str | None) -> str:
     if not found.is_sure:
         return (
             f'<p class="answer-sure is-unsure">{icon("unknown", size_px=18)} Not sure ({share}). '
-            "Pick the right one below.</p>"
+            "Pick the right one above.</p>"
         )
     words = sureness(found.item.confidence).capitalize()
     return f'<p class="answer-sure is-sure">{words} ({escape(share)})</p>'
