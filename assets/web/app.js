@@ -210,16 +210,17 @@
   }
 
   // Gradio 6.31 sends a picture that came from the server, such as an example, once more when it
-  // is removed. A press on its button tells the two apart.
-  let isPhotoRemoved = false;
+  // is removed. A press on its button tells the two apart; another picture may follow at once.
+  let removedPhoto = null;
   document.addEventListener("click", (event) => {
-    if (event.target.closest?.('#waste-photo [aria-label="Remove Image"]')) isPhotoRemoved = true;
+    if (!event.target.closest?.('#waste-photo [aria-label="Remove Image"]')) return;
+    removedPhoto = document.querySelector("#waste-photo img")?.src ?? null;
   }, true);
 
   function photoSent(photo) {
-    const sent = isPhotoRemoved ? null : photo;
-    isPhotoRemoved = false;
-    return sent;
+    const isRemoved = removedPhoto !== null && photo?.url === removedPhoto;
+    removedPhoto = null;
+    return isRemoved ? null : photo;
   }
 
   window.releaf = { announce, onChange, photoSent, sayWhyNoCamera };

@@ -96,7 +96,8 @@ def keep_freed_memory() -> None:
     """Let this process use freed memory again without asking the system for it each time.
 
     By itself glibc returns large arrays to the system as soon as they are freed; to get them back
-    cost more than to compute on them. What is kept is bounded, and `release_memory` returns it.
+    cost more than to compute on them. What is kept is bounded, and `release_memory` returns it. All
+    threads share MALLOC_ARENAS heaps.
     Call it once, before other threads start. Does nothing where the C library is not glibc.
     """
     if sys.platform == "linux":
