@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import PAGE_LIMIT_MS, Visits
+from tests.browser.conftest import Visits
 
 # Everything that either live region was given, in order.
 RECORD_ALERTS = """
@@ -131,7 +131,7 @@ def state(page: Page) -> Locator:
 
 def wait_until_seen(page: Page) -> None:
     """Wait until the painted car is told of, and keep hold of the camera's track."""
-    expect(state(page)).to_contain_text("Danger", timeout=PAGE_LIMIT_MS)
+    expect(state(page)).to_contain_text("Danger")
     page.evaluate(KEEP_TRACK)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import PAGE_LIMIT_MS, Visits
+from tests.browser.conftest import Visits
 from tests.browser.maxsight_page import (
     open_maxsight,
     start_button,
@@ -39,7 +39,7 @@ def photo(tmp_path: Path) -> Path:
 def show(page: Page, path: Path) -> None:
     unfold(page, "#maxsight-files")
     page.locator("#maxsight-photo input[type=file]").set_input_files(path)
-    expect(state(page)).to_contain_text("Danger", timeout=PAGE_LIMIT_MS)
+    expect(state(page)).to_contain_text("Danger")
 
 
 def card(page: Page, name: str) -> Locator:
@@ -79,7 +79,7 @@ def test_a_photo_is_described_read_searched_and_seen_through_other_eyes(
     )
     page.locator("#maxsight-title").click()
     page.keyboard.press("t")
-    expect(card(page, "read")).to_contain_text("EXIT 12", timeout=PAGE_LIMIT_MS)
+    expect(card(page, "read")).to_contain_text("EXIT 12")
     expect(card(page, "read")).to_contain_text("sure")
     page.wait_for_function("heard.some((one) => one.text.includes('EXIT 12'))")
 
@@ -94,7 +94,7 @@ def test_a_photo_is_described_read_searched_and_seen_through_other_eyes(
     expect(card(page, "context")).to_be_empty()
     page.get_by_role("radio", name="Developer").check()
     show(page, photo)
-    expect(card(page, "context")).to_contain_text("contrast", timeout=PAGE_LIMIT_MS)
+    expect(card(page, "context")).to_contain_text("contrast")
     card(page, "context").locator("summary").click()
     expect(card(page, "context").locator("pre")).to_contain_text("car_")
 
@@ -123,7 +123,7 @@ def test_a_camera_leads_to_a_thing_until_stop_and_a_phone_never_scrolls_sideways
     page.wait_for_function("releafMaxSightTone.isOn() && releafMaxSightTone.beeps() > 1")
     page.get_by_label("Describe every few seconds").check()
     page.get_by_role("radio", name="Clinician").check()
-    expect(card(page, "context")).to_contain_text("between", timeout=PAGE_LIMIT_MS)
+    expect(card(page, "context")).to_contain_text("between")
     unfold(page, "#maxsight-eyes")
     expect(page.locator("#maxsight-eyes-panel figure")).to_have_count(2)
     assert page.evaluate(TOO_WIDE) == []

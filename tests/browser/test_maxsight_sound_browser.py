@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 
 from tests.browser.chromium import hearing, launched
-from tests.browser.conftest import PAGE_LIMIT_MS, RunningApp, Visits, watched
+from tests.browser.conftest import RunningApp, Visits, watched
 from tests.browser.maxsight_page import (
     HIDE,
     UNAVAILABLE,
@@ -155,7 +155,7 @@ def expect_microphone_off(page: Page) -> None:
 def hear_siren(page: Page) -> None:
     """Start listening, wait for the siren, and keep hold of the microphone's track."""
     toggle(page).click()
-    expect(card(page)).to_contain_text("Danger: siren", timeout=PAGE_LIMIT_MS)
+    expect(card(page)).to_contain_text("Danger: siren")
     page.evaluate("() => { [window.kept] = releafMaxSightMicrophone.tracks(); }")
 
 
@@ -300,7 +300,7 @@ def test_a_file_gives_its_sounds_by_time(siren_visits: Visits, tmp_path: Path) -
     page = open_sounds(siren_visits)
     unfold(page, "#maxsight-sound-file-part")
     page.locator("#maxsight-sound-file input[type=file]").set_input_files(path)
-    expect(state(page)).to_contain_text("The file is over", timeout=PAGE_LIMIT_MS)
+    expect(state(page)).to_contain_text("The file is over")
     rows = page.locator("#maxsight-sounds .things li")
     expect(rows.filter(has_text="Siren")).to_contain_text("at 0:0")
     expect(alarm(page)).to_be_hidden()
