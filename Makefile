@@ -59,10 +59,10 @@ $(VENV)/.dev.stamp: requirements-dev.txt $(VENV)/.run.stamp | $(VENV)/.weights.s
 	$(PIP_INSTALL) -r requirements-dev.txt
 	@touch $@
 
-# Two at a time, each on one core; then, by themselves, those with a camera or a microphone, with a crowd
-# of people, or with a team of threads.
+# Two at a time, each on one core; then, by themselves, those that drive a browser, which keeps two cores
+# busy, or need a team of threads.
 ONE_THREAD := OMP_NUM_THREADS=1 RELEAF_CPU_THREADS=1
-ALONE := tests/load $(wildcard tests/browser/test_maxsight*.py tests/engines/runtime/test_pool*.py)
+ALONE := tests/browser tests/load $(wildcard tests/engines/runtime/test_pool*.py)
 
 test:
 	$(ONE_THREAD) $(MAKE) --jobs 3 install test-tools lint audit
