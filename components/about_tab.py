@@ -32,6 +32,7 @@ people.</li>
 <p>It was built to WCAG 2.2 AA and is tested by machine with every change. Nobody has tried it with
 a screen reader yet.</p>
 """
+THIS_VISIT = "this visit, and about an hour after it"
 KEPT_COLUMNS = ("What", "Where", "How long")
 
 
@@ -77,9 +78,9 @@ def privacy_html(settings: Settings, cache_age_s: int | None) -> str:
         (
             "Documents that you add to the chat",
             "memory of the machine; the file is deleted once it is read",
-            "this visit, and about an hour after it",
+            THIS_VISIT,
         ),
-        ("Questions and answers", "memory of the machine", "likewise"),
+        ("Questions and answers", "memory of the machine", THIS_VISIT),
         (
             "Place, thing, appearance and settings",
             "your own browser",

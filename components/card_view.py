@@ -39,20 +39,31 @@ def brief_html(card: Card) -> str:
 
 
 def labelled_table(label: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """Write a table that scrolls by itself where it is too wide.
+    """Write a table whose rows stand one below the other where it would be too wide.
+
+    The roles are those that HTML gives it anyway; a browser forgets them where the style makes
+    blocks of its rows and cells.
 
     Args:
         label: what a screen reader calls it.
         columns: headings, plain text.
         rows: as many cells each, already HTML; the first is the row's heading.
     """
-    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
+    names = [escape(column) for column in columns]
+    head = "".join(f'<th scope="col" role="columnheader">{name}</th>' for name in names)
     body = "".join(
-        f'<tr><th scope="row">{first}</th>' + "".join(f"<td>{cell}</td>" for cell in rest) + "</tr>"
+        f'<tr role="row"><th scope="row" role="rowheader">{first}</th>'
+        + "".join(
+            f'<td role="cell" data-column="{name}">{cell}</td>'
+            for name, cell in zip(names[1:], rest)
+        )
+        + "</tr>"
         for first, *rest in rows
     )
-    return _scroll(
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>", label=label
+    return (
+        f'<table class="labelled" role="table" aria-label="{escape(label)}">'
+        f'<thead role="rowgroup"><tr role="row">{head}</tr></thead>'
+        f'<tbody role="rowgroup">{body}</tbody></table>'
     )
 
 

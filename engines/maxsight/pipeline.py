@@ -186,8 +186,8 @@ class MaxSightPipeline:
         counts = self._worker.counts
         return EngineHealth(
             first.is_ready,
-            f"{first.detail} Context pass: {counts.in_time} in time, {counts.late} late, "
-            f"{counts.failed} failed.",
+            f"{first.detail.rstrip('.')}. Context pass: {counts.in_time} in time, "
+            f"{counts.late} late, {counts.failed} failed.",
         )
 
     def unload(self) -> None:

@@ -40,6 +40,7 @@ from tests.browser.waste_page import (
     show,
     spoken,
     unfold,
+    upload_button,
 )
 from tests.engines.waste.test_images import huge_png_header
 
@@ -186,6 +187,14 @@ def test_an_odd_photo_is_answered_with_candidates_a_cat_not_as_waste_and_an_exam
     next_card(page)
     expect_answer(page, example_paths[1])
     remove_photo(page)
+
+    # A photo in the moment in which an example goes is not lost with it.
+    mark_card(page)
+    page.locator("#waste-examples button").nth(1).click()
+    next_card(page)
+    page.locator("#waste-photo").get_by_label("Remove Image").click()
+    choose_files(page, upload_button(page), example_paths[0])
+    expect_answer(page, example_paths[0])
 
 
 def half_a_jpeg() -> bytes:
