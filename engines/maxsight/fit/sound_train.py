@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
@@ -58,8 +57,6 @@ TERMS: dict[str, tuple[Terms, ...]] = {
     "all": ("open", "non-commercial", "unstated"),
 }
 FACTS_FILE = "run.json"
-# The network before its first step: published layers, and the regression as the last one.
-START_FILE = "start.safetensors"
 
 
 class Loss:
@@ -263,10 +260,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     torch.manual_seed(arguments.seed)
     model = load_audioset(load_tensors(arguments.start), classes=len(output_ids()))
-    arguments.run.mkdir(parents=True, exist_ok=True)
     if not any(arguments.run.glob("state-*")):
         start_head(model, training, sounds, seed=arguments.seed)
-        save_file(model.state_dict(), arguments.run / START_FILE)
+    arguments.run.mkdir(parents=True, exist_ok=True)
     facts = {
         "leave_out": arguments.leave_out,
         "licences": arguments.licences,
