@@ -120,7 +120,7 @@ def test_a_refused_camera_is_explained_and_an_upload_still_works(
     page = visits.open()
     page.get_by_role("button", name="Capture from camera").click()
     page.get_by_text("Click to Access Webcam").click()
-    expect(page.get_by_text("The browser did not allow the camera")).to_be_visible()
+    expect(page.locator("#camera-note")).to_contain_text("did not allow the camera")
     page.get_by_role("button", name="Upload file").click()
     show(page, example_paths[0])
     expect_answer(page, example_paths[0])

@@ -1,4 +1,4 @@
-"""What several tests of the Upcycle tab share."""
+"""What several tests of the Upcycle tab and of MaxSight's context share."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from components.upcycle_visit import Visit
 from engines.runtime.lane import CpuLane
 from engines.runtime.settings import Settings
 from engines.upcycle.knowledge import Knowledge, read_knowledge
+from tests.components.maxsight_bench import Bench
 from tests.components.upcycle_reading import context_for, found
 
 
@@ -33,3 +34,11 @@ def tab(tmp_path_factory: pytest.TempPathFactory, knowledge: Knowledge) -> Itera
 def jar_visit(tab: UpcycleTab) -> Visit:
     """Find projects for a glass jar."""
     return found(tab, "glass jar")
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    """Set up the MaxSight tab's handlers with eyes and ears for tests."""
+    lane = CpuLane(threads=1)
+    yield Bench(lane)
+    lane.close()

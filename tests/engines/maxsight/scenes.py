@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import cv2
 import numpy as np
 
 from engines.maxsight.frames import Pixels
 from engines.maxsight.geometry import FOCAL_PER_LONGER_SIDE, zone_of_distance
-from engines.maxsight.tiers import Box, SeenObject, Urgency, Zone
+from engines.maxsight.tiers import Box, SeenObject, TrackedObject, Urgency, Zone
+from engines.maxsight.tracking import Tracker
 
 FRAME_SIZE = (480, 640)
 FOCAL_PX = FOCAL_PER_LONGER_SIDE * 640
@@ -72,3 +74,10 @@ class StillWorld:
         matrix = cv2.getRotationMatrix2D((x, y), turn_deg, zoom)
         matrix[:, 2] += np.array([FRAME_SIZE[1] / 2 - x, FRAME_SIZE[0] / 2 - y])
         return matrix
+
+
+def feed(
+    tracker: Tracker, objects: list[SeenObject], at_s: float, **given: Any
+) -> list[TrackedObject]:
+    """Hand a frame's things to a tracker and return its tracks."""
+    return list(tracker.update(objects, at_s=at_s, frame_size=FRAME_SIZE, **given))
