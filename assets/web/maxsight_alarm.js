@@ -29,7 +29,10 @@
 
   const unknown = () => [...alarms.values()].filter((alarm) => !alarm.isKnown);
   const going = (now) => unknown().filter((alarm) => now - alarm.heardAt <= GOES_ON_MS);
-  const first = (list) => [...list].sort((one, other) => other.urgency - one.urgency)[0];
+  // The most urgent, and of those the one that was heard last.
+  const first = (list) => [...list].sort(
+    (one, other) => other.urgency - one.urgency || other.heardAt - one.heardAt,
+  )[0];
 
   function edge() {
     let frame = document.getElementById("maxsight-alarm-edge");
