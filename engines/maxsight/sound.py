@@ -131,7 +131,7 @@ class SoundListener:
                 self._resampler = None
                 self._take(rest)
             if len(self._waiting):
-                self._look(self._waiting)
+                self._look(self._waiting, is_last=True)
                 self._waiting = self._waiting[:0]
         return self._report((), watch.elapsed_ms)
 
@@ -169,7 +169,7 @@ class SoundListener:
             self._look(self._waiting[:HOP_SAMPLES])
             self._waiting = self._waiting[HOP_SAMPLES:]
 
-    def _look(self, newest: Floats) -> None:
+    def _look(self, newest: Floats, *, is_last: bool = False) -> None:
         """Listen to the last two seconds, of which `newest` is new."""
         self._recent = np.concatenate([self._recent, newest])[-WINDOW_SAMPLES:]
         self._heard_samples += len(newest)
@@ -185,7 +185,7 @@ class SoundListener:
             window = np.pad(self._recent - self._recent.mean(), (0, missing))
             probabilities = self.runner.probabilities(window)
         at_s = self._heard_samples / SOUND_RATE_HZ
-        self._events = self._memory.update(at_s, probabilities, self._level_db)
+        self._events = self._memory.update(at_s, probabilities, self._level_db, is_last=is_last)
         if self._events:
             self._heard = "sound"
         elif is_silent:

@@ -18,8 +18,10 @@ Trend = Literal["louder", "quieter", "steady"]
 # Time between two looks, and how much of the smoothed probability is the newest look.
 HOP_S = 0.5
 NEWEST_SHARE = 0.5
-# A sound that began goes on until it is clearly less likely, for two looks in a row.
-KEEP_SHARE, LOOKS_TO_END = 0.7, 2
+# A sound that began goes on until it is clearly less likely, for two looks in a row. It begins only
+# where two looks in a row find it that likely, each by itself: the first look may hold no more than
+# a sound's first tenths of a second, and those of a siren were taken for an alarm.
+KEEP_SHARE, LOOKS_TO_BEGIN, LOOKS_TO_END = 0.7, 2, 2
 # Doubling or halving the distance to a small source changes its level by 6 dB in the open; half of
 # that, over up to 4 s, is told. Two looks say nothing of a trend yet.
 TREND_DB, TREND_LOOKS, LEAST_TREND_LOOKS = 3.0, 8, 4
@@ -73,13 +75,15 @@ class SoundMemory:
 
     Args:
         classes: the sounds in the order of the network's outputs.
-        thresholds: least smoothed probability at which a sound begins. Others never do.
+        thresholds: least smoothed probability at which a sound begins, if two looks in a row agree.
+            Others never do.
     """
 
     def __init__(self, classes: Sequence[SoundClass], thresholds: Mapping[str, float]) -> None:
         self._classes = tuple(classes)
         self._thresholds = dict(thresholds)
         self._smoothed: NDArray[np.float64] = np.zeros(0)
+        self._before: NDArray[np.float64] = np.zeros(0)
         self._open: dict[str, _Open] = {}
         self.ended: deque[SoundEvent] = deque(maxlen=TIMELINE_LENGTH)
 
@@ -92,7 +96,12 @@ class SoundMemory:
         return dict(zip(ids, map(float, self._smoothed), strict=True))
 
     def update(
-        self, at_s: float, probabilities: NDArray[np.floating], level_db: float
+        self,
+        at_s: float,
+        probabilities: NDArray[np.floating],
+        level_db: float,
+        *,
+        is_last: bool = False,
     ) -> tuple[SoundEvent, ...]:
         """Take in one look and return the sounds that go on, the most urgent first.
 
@@ -100,15 +109,21 @@ class SoundMemory:
             at_s: end of the window that was looked at, seconds; later than the one before.
             probabilities: of the sounds and, last, the background; they sum to 1.
             level_db: of the newest half second, dB below full scale.
+            is_last: whether none follows; then this look alone may begin a sound.
         """
+        newest = np.array(probabilities, np.float64)
         if not len(self._smoothed):
-            self._smoothed = np.array(probabilities, np.float64)
+            self._smoothed, self._before = newest.copy(), np.zeros_like(newest)
         else:
-            self._smoothed += NEWEST_SHARE * (probabilities - self._smoothed)
+            self._smoothed += NEWEST_SHARE * (newest - self._smoothed)
+        agreed = newest if is_last else np.minimum(newest, self._before)
+        self._before = newest
         for index, one in enumerate(self._classes):
             threshold = self._thresholds.get(one.id)
             if threshold is not None:
-                self._follow(one, float(self._smoothed[index]), threshold, at_s, level_db)
+                likely = float(self._smoothed[index])
+                may_begin = likely >= threshold and agreed[index] >= KEEP_SHARE * threshold
+                self._follow(one, likely, threshold, at_s, level_db, may_begin=may_begin)
         active = [going.event for going in self._open.values()]
         return tuple(sorted(active, key=lambda event: (-event.urgency, -event.confidence)))
 
@@ -116,16 +131,24 @@ class SoundMemory:
         """End what goes on: the microphone was turned off, or the file is over."""
         for class_id in list(self._open):
             self._end(class_id)
-        self._smoothed = np.zeros(0)
+        self._smoothed = self._before = np.zeros(0)
 
     def _follow(
-        self, one: SoundClass, likely: float, threshold: float, at_s: float, level_db: float
+        self,
+        one: SoundClass,
+        likely: float,
+        threshold: float,
+        at_s: float,
+        level_db: float,
+        *,
+        may_begin: bool,
     ) -> None:
         going = self._open.get(one.id)
         if going is None:
-            if likely >= threshold:
+            if may_begin:
+                began_s = max(0.0, at_s - LOOKS_TO_BEGIN * HOP_S)
                 event = SoundEvent(
-                    one.id, likely, level_db, "steady", max(0.0, at_s - HOP_S), at_s,
+                    one.id, likely, level_db, "steady", began_s, at_s,
                     one.urgency, one.is_alarm, is_new=True,
                 )  # fmt: skip
                 self._open[one.id] = _Open(event, likely, deque([level_db], maxlen=TREND_LOOKS))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from engines.maxsight.sound_classes import output_ids, sounds
 from engines.maxsight.sound_events import (
     HOP_S,
+    LOOKS_TO_BEGIN,
     TIMELINE_LENGTH,
     SoundEvent,
     SoundMemory,
@@ -60,7 +61,21 @@ def test_one_unlucky_look_neither_begins_nor_ends_a_sound() -> None:
     assert not any(begun)
     memory = SoundMemory(sounds(), THRESHOLDS)
     going = listen(memory, [said(siren=0.95)] * 4 + [said()] + [said(siren=0.95)] * 3)
-    assert all(going) and not memory.ended
+    assert not going[0] and all(going[1:]) and not memory.ended
+
+
+def test_the_first_tenths_of_a_sound_name_no_other() -> None:
+    memory = SoundMemory(sounds(), THRESHOLDS | {"alarm": 0.3})
+    reports = listen(memory, [said(alarm=0.95)] + [said(siren=0.95)] * 4)
+    names = [[event.class_id for event in report] for report in reports]
+    assert names[:2] == [[], []] and names[-1] == ["siren"]
+    assert not any("alarm" in report for report in names)
+
+
+def test_the_only_look_at_something_short_may_name_it() -> None:
+    memory = SoundMemory(sounds(), THRESHOLDS)
+    (event,) = memory.update(0.3, said(dog_bark=0.9), -30.0, is_last=True)
+    assert event.class_id == "dog_bark" and event.is_new
 
 
 def test_a_sound_without_a_threshold_is_never_named() -> None:
@@ -99,15 +114,15 @@ def test_a_warning_that_comes_closer_becomes_a_danger_and_speech_stays_harmless(
     ):
         memory = SoundMemory(sounds(), THRESHOLDS)
         reports = listen(memory, [said(**{name: 0.95})] * 8, rising)
-        assert reports[0][0].urgency == before and reports[0][0].trend == "steady"
+        assert reports[1][0].urgency == before and reports[1][0].trend == "steady"
         assert reports[-1][0].urgency == after and reports[-1][0].trend == "louder"
         assert reports[-1][0].loudness_db == rising[-1]
 
 
 def test_the_timeline_stays_short_however_long_one_listens() -> None:
     memory = SoundMemory(sounds(), THRESHOLDS)
-    for turn in range(TIMELINE_LENGTH + 20):
-        memory.update(turn, said(siren=1.0), -30.0)
+    for _ in range(TIMELINE_LENGTH + 20):
+        listen(memory, [said(siren=1.0)] * LOOKS_TO_BEGIN)
         memory.end_all()
     assert len(memory.ended) == TIMELINE_LENGTH
     assert memory.smoothed == {}
