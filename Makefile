@@ -19,8 +19,8 @@ DATA ?=
 RUN ?= runs/waste
 
 .DELETE_ON_ERROR:
-.PHONY: run install test test-tools chromium lint audit bench soak space train train-chat train-upcycle clean \
-  train-maxsight finish-maxsight ship-maxsight maxsight-files train-sound
+.PHONY: run install test test-browser test-patient test-tools chromium lint audit bench soak space clean \
+  train train-chat train-upcycle train-maxsight finish-maxsight ship-maxsight maxsight-files train-sound
 
 run: install
 	@$(BIN)/python app.py
@@ -59,16 +59,26 @@ $(VENV)/.dev.stamp: requirements-dev.txt $(VENV)/.run.stamp | $(VENV)/.weights.s
 	$(PIP_INSTALL) -r requirements-dev.txt
 	@touch $@
 
-# Two at a time, each on one core; then, by themselves, those that drive a browser, which keeps two cores
-# busy, or need a team of threads.
+# First what two workers share, each on one core. Then the browser, which uses less than half of two
+# cores, and beside it, at the lowest priority, what computes for long and watches no clock. At last, by
+# themselves, those that need a team of threads or all of the machine.
 ONE_THREAD := OMP_NUM_THREADS=1 RELEAF_CPU_THREADS=1
-ALONE := tests/browser tests/load $(wildcard tests/engines/runtime/test_pool*.py)
+BROWSER := tests/browser
+PATIENT := tests/engines/llm tests/engines/upcycle $(patsubst %,tests/engines/%/fit,maxsight rag waste)
+ALONE := tests/load $(wildcard tests/engines/runtime/test_pool*.py)
 
 test:
 	$(ONE_THREAD) $(MAKE) --jobs 3 install test-tools lint audit
 	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
-	  $(addprefix --ignore=,$(ALONE))
+	  $(addprefix --ignore=,$(BROWSER) $(PATIENT) $(ALONE))
+	$(MAKE) --jobs 2 --output-sync=target test-browser test-patient
 	$(BIN)/python -m pytest $(ALONE)
+
+test-browser:
+	$(BIN)/python -m pytest $(BROWSER)
+
+test-patient:
+	$(ONE_THREAD) nice -n 19 $(BIN)/python -m pytest -p no:cacheprovider $(PATIENT)
 
 test-tools: $(VENV)/.dev.stamp chromium
 
