@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+import gradio as gr
 from gradio.context import Context
 
 from components.about_licences import licences_html
@@ -32,6 +33,9 @@ people.</li>
 <p>It was built to WCAG 2.2 AA and is tested by machine with every change. Nobody has tried it with
 a screen reader yet.</p>
 """
+WAITING = (
+    '<section class="panel"><h3>Trained models</h3><p>Their cards are on the way …</p></section>'
+)
 THIS_VISIT = "this visit, and about an hour after it"
 KEPT_COLUMNS = ("What", "Where", "How long")
 
@@ -48,7 +52,19 @@ def build(context: AppContext) -> None:
         f"{licences_html(settings.checkpoints_dir)}</section>",
         elem_id="about-text",
     )
-    plain_html(models_html(settings), elem_id="about-models")
+    models = plain_html(WAITING, elem_id="about-models")
+    if isinstance(Context.block, gr.Tab):
+        # The cards are a quarter of the whole page; they come when somebody wants to read them, and
+        # once, so that what was unfolded stays so.
+        has_come = gr.State(False)
+        Context.block.select(
+            lambda is_there: (gr.skip(), True) if is_there else (models_html(settings), True),
+            has_come,
+            [models, has_come],
+            queue=False,
+            show_progress="hidden",
+            api_visibility="private",
+        )
 
 
 def privacy_html(settings: Settings, cache_age_s: int | None) -> str:

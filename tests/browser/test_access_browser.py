@@ -167,6 +167,8 @@ def open_tab(page: Page, name: str) -> None:
     panel = page.locator(f"#{tab.get_attribute('aria-controls')}")
     panel.locator(":scope *").first.wait_for(state="attached")
     expect(tab).to_have_attribute("aria-selected", "true")
+    if name == "About":
+        expect(page.locator("#about-models article.card").first).to_be_visible()
 
 
 def test_axe_finds_nothing_on_any_tab_nor_where_settings_and_cards_are_unfolded(page: Page) -> None:

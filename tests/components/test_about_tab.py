@@ -6,8 +6,11 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import gradio as gr
 import pytest
+from gradio import Blocks
 
 from components import about_tab
 from components.about_licences import OWN, PRETRAINED, licences_html
@@ -23,30 +26,54 @@ CARDS = sorted((REPO_ROOT / "checkpoints").glob("*/card.json"))
 
 
 @pytest.fixture
-def texts(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Build the whole page; returns what its parts say, by their ids."""
+def page(tmp_path: Path) -> Iterator[Blocks]:
+    """Build the whole page."""
     settings = Settings(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
     lane = CpuLane.from_settings(settings)
-    page = build_app(AppContext(settings=settings, pool=EnginePool(settings, lane)))
-    yield {
+    yield build_app(AppContext(settings=settings, pool=EnginePool(settings, lane)))
+    lane.close()
+
+
+@pytest.fixture
+def texts(page: Blocks) -> dict[str, str]:
+    """Say what the parts of the page say when it opens, by their ids."""
+    return {
         str(part["props"]["elem_id"]): str(part["props"].get("value"))
         for part in page.get_config_file()["components"]
         if part["props"].get("elem_id")
     }
-    lane.close()
+
+
+def open_about(page: Blocks, *, is_there: bool) -> tuple[Any, bool]:
+    """Do what happens when the tab is opened."""
+    (tab,) = (block for block in page.blocks.values() if block.elem_id == "tab-about")
+    (opened,) = (fn for fn in page.fns.values() if fn.targets == [(tab._id, "select")])
+    assert opened.fn is not None
+    cards, has_come = opened.fn(is_there)
+    return cards, has_come
 
 
 def test_every_shipped_card_is_on_the_about_tab_and_in_brief_on_the_system_tab(
-    texts: dict[str, str],
+    page: Blocks, texts: dict[str, str]
 ) -> None:
     assert len(CARDS) >= 6
+    cards, has_come = open_about(page, is_there=False)
+    assert has_come
     for path in CARDS:
         card = json.loads(path.read_text(encoding="utf-8"))
         title = f'<h3>{card["name"]} <span class="card-version">version {card["version"]}'
-        assert title in texts["about-models"]
+        assert title in cards
         assert title in texts["system-models"]
-    assert texts["about-models"].count("Show card.json") == len(CARDS)
+    assert cards.count("Show card.json") == len(CARDS)
     assert "Show card.json" not in texts["system-models"]
+
+
+def test_the_cards_come_when_the_tab_is_opened_and_once(
+    page: Blocks, texts: dict[str, str]
+) -> None:
+    assert "on the way" in texts["about-models"]
+    assert "Show card.json" not in "".join(texts.values())
+    assert open_about(page, is_there=True) == (gr.skip(), True)
 
 
 def test_the_page_says_what_it_is_not(texts: dict[str, str]) -> None:
