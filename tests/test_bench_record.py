@@ -5,12 +5,20 @@ from __future__ import annotations
 import ast
 import json
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
 from tests.benchmarks import record
 from tests.benchmarks.__main__ import PARTS
-from tests.benchmarks.record import TREND, machine_facts, page, read_runs, save
+from tests.benchmarks.record import (
+    TREND,
+    machine_facts,
+    page,
+    read_runs,
+    save,
+    stolen_share,
+)
 from tests.benchmarks.table import REPO, Row, markdown_table, number, text_table
 
 FOLDER = REPO / "tests" / "benchmarks"
@@ -71,6 +79,35 @@ def test_the_facts_name_machine_software_commit_and_time() -> None:
     assert facts["memory_gib"] > 0
     assert facts["packages"]["torch"] != "missing"
     assert json.loads(json.dumps(facts)) == facts
+
+
+class Times(NamedTuple):
+    """What psutil tells of the processor on Linux."""
+
+    user: float
+    nice: float
+    system: float
+    idle: float
+    iowait: float
+    irq: float
+    softirq: float
+    steal: float
+    guest: float
+    guest_nice: float
+
+
+def test_what_neighbours_took_is_a_share_of_the_run_and_told_where_it_is_known() -> None:
+    before = Times(100, 0, 10, 100, 0, 0, 0, 20, 50, 0)
+    after = Times(150, 0, 20, 130, 0, 0, 0, 30, 90, 0)
+    assert stolen_share(before, after) == 0.1
+    assert stolen_share(before, before) is None
+    assert stolen_share((1.0, 2.0), (2.0, 3.0)) is None
+    runs: list[dict[str, Any]] = [
+        {"facts": machine_facts() | {"stolen_share": 0.1}, "failed": [], "rows": []}
+    ]
+    assert "neighbours meanwhile: 10.0% of its time" in page(runs)
+    runs[0]["facts"]["stolen_share"] = None
+    assert "neighbours" not in page(runs)
 
 
 def test_runs_are_added_and_the_page_shows_the_last_and_the_trend(

@@ -16,8 +16,10 @@ import json
 import subprocess
 import sys
 
+import psutil
+
 from engines.runtime.device import keep_freed_memory
-from tests.benchmarks.record import PAGE_FILE, machine_facts, save
+from tests.benchmarks.record import PAGE_FILE, machine_facts, save, stolen_share
 from tests.benchmarks.table import REPO, Measured, Row, text_table
 
 # Part -> module and function; the function returns the rows.
@@ -77,6 +79,7 @@ def main(arguments: list[str]) -> int:
         print(json.dumps(rows_of(part)))
         return 0
     facts = machine_facts()
+    times_before = psutil.cpu_times()
     rows: list[Row] = []
     failed: list[str] = []
     for part in PARTS:
@@ -85,6 +88,7 @@ def main(arguments: list[str]) -> int:
             rows += rows_of_process(part)
         except subprocess.CalledProcessError:
             failed.append(part)
+    facts["stolen_share"] = stolen_share(times_before, psutil.cpu_times())
     print(f"{facts['cores']} cores of {facts['cpu']}, commit {facts['commit']}\n")
     print(text_table(rows))
     save(rows, facts, failed=failed)

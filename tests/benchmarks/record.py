@@ -58,6 +58,25 @@ def machine_facts() -> dict[str, Any]:
     }
 
 
+def stolen_share(before: Any, after: Any) -> float | None:
+    """Say how much of the processor's time other machines on the same hardware took.
+
+    Absolute times of two runs differed by up to 1.8 for that; ratios differ less.
+
+    Args:
+        before: `psutil.cpu_times()` when the run began.
+        after: the same at its end.
+
+    Returns:
+        A share in [0, 1]; None where the system does not tell.
+    """
+    if not hasattr(after, "steal"):
+        return None
+    # Linux counts the time of guests as user time too.
+    spent = sum(after[:8]) - sum(before[:8])
+    return round((after.steal - before.steal) / spent, 3) if spent > 0 else None
+
+
 def save(rows: Sequence[Row], facts: Mapping[str, Any], *, failed: Sequence[str] = ()) -> None:
     """Add a run to the JSON and write the page anew."""
     runs = read_runs(RUNS_FILE)
@@ -88,7 +107,7 @@ def page(runs: Sequence[Mapping[str, Any]]) -> str:
         f"Last run: {facts['date']}, commit {facts['commit']}, {facts['cores']} cores of "
         f"{facts['cpu']}{flags}, {facts['threads']} threads, {facts['memory_gib']} GiB, "
         f"{facts['system']}, Python {facts['python']}, {versions}. "
-        f"Load of the machine before: {facts['busy_before']}.",
+        f"Load of the machine before: {facts['busy_before']}.{_neighbours(facts)}",
         "",
         markdown_table(last),
     ]
@@ -96,6 +115,12 @@ def page(runs: Sequence[Mapping[str, Any]]) -> str:
         lines += ["", f"Not measured, since it failed: {', '.join(runs[-1]['failed'])}."]
     lines += ["", "## Trend", "", *_trend(runs)]
     return "\n".join(lines) + "\n"
+
+
+def _neighbours(facts: Mapping[str, Any]) -> str:
+    """Say what others took of the processor; runs before 2026-11-22 22:00 did not note it."""
+    share = facts.get("stolen_share")
+    return "" if share is None else f" Taken by its neighbours meanwhile: {share:.1%} of its time."
 
 
 def rows_of(run: Mapping[str, Any]) -> list[Row]:
