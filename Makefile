@@ -60,11 +60,12 @@ $(VENV)/.dev.stamp: requirements-dev.txt $(VENV)/.run.stamp | $(VENV)/.weights.s
 	@touch $@
 
 # First what two workers share, each on one core. Then the browser, which uses less than half of two
-# cores, and beside it, at the lowest priority, what computes for long and watches no clock. At last, by
-# themselves, those that need a team of threads or all of the machine.
+# cores, and beside it, at the lowest priority, what computes for long and watches no clock: one process,
+# as two would slow the camera's page. At last, by themselves, those that need a team of threads or all of
+# the machine.
 ONE_THREAD := OMP_NUM_THREADS=1 RELEAF_CPU_THREADS=1
 BROWSER := tests/browser
-PATIENT := tests/engines/llm tests/engines/upcycle $(patsubst %,tests/engines/%/fit,maxsight rag waste)
+PATIENT := tests/engines/llm tests/engines/upcycle tests/engines/maxsight/fit
 ALONE := tests/load $(wildcard tests/engines/runtime/test_pool*.py)
 
 test:
@@ -92,10 +93,11 @@ chromium:
 	  echo 'The browser tests need chromium. As root: apt-get install chromium'; exit 1; \
 	fi
 
+# mypy gives up on helpers that take three seconds to start, as they may here; then it goes alone.
 lint: $(VENV)/.dev.stamp
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
-	$(BIN)/python -m mypy
+	$(BIN)/python -m mypy || MYPY_NUM_WORKERS=0 $(BIN)/python -m mypy
 
 # Only a report: it never fails, and says so where the service can't be reached.
 audit: $(VENV)/.dev.stamp

@@ -128,11 +128,13 @@ def test_without_answers_the_boxes_vanish_and_the_page_says_that_it_waits(
     page.evaluate(
         "() => { window.show = releafMaxSight.show; releafMaxSight.show = () => undefined; }"
     )
+    # A machine that is busy may really have been without an answer before.
+    said_before = len(heard(page))
     expect(state(page)).to_contain_text("Don't rely on it now")
     assert drawn_share(page) == 0
     expect(page.locator("#maxsight-list li")).to_have_count(0)
-    assert sum("No answer" in sentence for sentence in heard(page)) <= 1
     page.wait_for_function("heard.some((one) => one.text.includes('No answer'))")
+    assert sum("No answer" in sentence for sentence in heard(page)[said_before:]) <= 1
     page.evaluate("() => { releafMaxSight.show = window.show; }")
     wait_until_seen(page)
 
