@@ -178,6 +178,15 @@ def sound_table(card: dict[str, Any]) -> str:
             )
             for name in ("siren", "car_horn", "alarm", "dog_bark", "baby_cry")
         ),
+        *(
+            (f"heard from its start: {words}", interval(here["listening"][name]), "–", "")
+            for name, words in (
+                ("sound_named", "its sound is named"),
+                ("another_named", "another one is named, too or instead"),
+                ("background_named", "background is given a name"),
+                ("false_alarm", "an alarm is given that is none"),
+            )
+        ),
     ]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
