@@ -1,16 +1,12 @@
 """What every test needs before its module is imported, and what it leaves behind for the next."""
 
 import gc
-import os
 import sys
 from collections.abc import Iterator
 
 import pytest
 
 from engines.runtime.torchvision_compat import ensure_torchvision
-
-# Only librosa uses Numba here, for parts that no test calls; compiling them took 24 s.
-os.environ["NUMBA_DISABLE_JIT"] = "1"
 
 # Some test modules import peft or transformers first, and these import torchvision.
 ensure_torchvision()

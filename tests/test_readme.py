@@ -61,7 +61,7 @@ def test_a_space_finds_what_it_needs_in_the_front_matter() -> None:
 def test_every_requirement_is_pinned() -> None:
     for file in Path(REPO).glob("requirements*.txt"):
         for line in file.read_text().splitlines():
-            if line and not line.startswith(("#", "-r")):
+            if line and not line.startswith(("#", "-c")):
                 assert "==" in line, f"{file.name}: {line}"
 
 
