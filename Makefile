@@ -86,13 +86,13 @@ test-patient:
 test-tools: $(VENV)/.dev.stamp chromium
 
 chromium:
-	@if command -v chromium-headless-shell || command -v chromium; then :; \
+	@if command -v chromium >/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  export DEBIAN_FRONTEND=noninteractive; \
 	  apt-get -o Acquire::Retries=5 update \
-	    && apt-get -o Acquire::Retries=5 install -y --no-install-recommends chromium-headless-shell; \
+	    && apt-get -o Acquire::Retries=5 install -y --no-install-recommends chromium; \
 	else \
-	  echo 'The browser tests need Chromium. As root: apt-get install chromium-headless-shell'; exit 1; \
+	  echo 'The browser tests need Chromium. As root: apt-get install chromium'; exit 1; \
 	fi
 
 # mypy gives up on helpers that take three seconds to start, as they may here; then it goes alone.

@@ -13,9 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Playwright
 
-# The first is Chromium without windows, which nobody sees here: the same pages for an eighth less
-# processor time.
-CHROMIUM_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
