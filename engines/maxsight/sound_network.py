@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.signal import firwin
 from torch import Tensor, nn
 from torch.nn.functional import conv1d, hardswish, pad
 
@@ -207,6 +206,9 @@ def mel_filters() -> NDArray[np.float32]:
 
 
 def _doubling_filter() -> NDArray[np.float32]:
+    # Its import takes a second, and the page imports this module for the rate alone.
+    from scipy.signal import firwin
+
     # Zeros between the samples mirror the spectrum above 8 kHz; this takes the mirror image away.
     return (2.0 * firwin(95, 0.5, window=("kaiser", 8.0))).astype(np.float32)
 
