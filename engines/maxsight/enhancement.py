@@ -68,14 +68,15 @@ def sharpen(
 
 
 def magnify(pixels: Pixels, severity: float, *, times: float) -> Pixels:
-    """Enlarge the middle of the picture, up to `times` times; its outer parts leave the picture."""
+    """Enlarge the middle of the picture, up to `times` times; its outer parts leave the picture.
+
+    They leave by whole pixels, as many on the left as on the right, and above as below.
+    """
     height, width = pixels.shape[:2]
     zoom = 1 + (times - 1) * severity
-    # Pixels have their middles at halves.
-    matrix = np.array(
-        [[zoom, 0, (1 - zoom) * (width - 1) / 2], [0, zoom, (1 - zoom) * (height - 1) / 2]]
-    )
-    return _pixels(cv2.warpAffine(pixels, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE))
+    top, left = (round(side * (1 - 1 / zoom) / 2) for side in (height, width))
+    middle = pixels[top : height - top, left : width - left]
+    return _pixels(cv2.resize(middle, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def outline(pixels: Pixels, severity: float) -> Pixels:
@@ -85,8 +86,7 @@ def outline(pixels: Pixels, severity: float) -> Pixels:
     outlines over television pictures; simplified.
     """
     edges, colour = _edges(pixels)
-    weight = edges * np.float32(severity)
-    return _pixels(cv2.blendLinear(pixels, cv2.merge([colour] * 3), 1 - weight, weight))
+    return _drawn(pixels, edges, colour, severity)
 
 
 def brighten(pixels: Pixels, severity: float) -> Pixels:
@@ -137,10 +137,7 @@ def overview(pixels: Pixels, severity: float) -> Pixels:
     middle = np.ascontiguousarray(whole[top : top + high, left : left + wide])
     # What is behind decides whether a line is white or black.
     colour = _line_colour(_pixels(cv2.cvtColor(middle, cv2.COLOR_RGB2GRAY)))
-    weight = edges * np.float32(severity)
-    whole[top : top + high, left : left + wide] = cv2.blendLinear(
-        middle, cv2.merge([colour] * 3), 1 - weight, weight
-    )
+    whole[top : top + high, left : left + wide] = _drawn(middle, edges, colour, severity)
     return whole
 
 
@@ -175,13 +172,25 @@ ENHANCEMENTS: dict[str, Enhancement] = {
 
 
 def _edges(pixels: Pixels, steeper: float = 1.0) -> tuple[Pixels, Pixels]:
-    """Return how much of an edge each pixel is, float32 from 0 to 1, and a line's colour there."""
+    """Return how much of an edge each pixel is, 0 to 255, and a line's colour there, 0 or 255."""
     grey = _pixels(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
     soft = cv2.GaussianBlur(grey, (5, 5), 1.0)
     across, down = (cv2.Sobel(soft, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
     slope = cv2.magnitude(across, down)
-    edges = (slope / steeper - OUTLINE_FROM) / (OUTLINE_FULL - OUTLINE_FROM)
-    return np.clip(edges, 0, 1), _line_colour(grey)
+    # One pass that scales and cuts off.
+    steps = 255 / (OUTLINE_FULL - OUTLINE_FROM)
+    edges = cv2.addWeighted(
+        slope, steps / steeper, slope, 0, -steps * OUTLINE_FROM, dtype=cv2.CV_8U
+    )
+    return _pixels(edges), _line_colour(grey)
+
+
+def _drawn(pixels: Pixels, edges: Pixels, colour: Pixels, severity: float) -> Pixels:
+    """Draw lines of black (0) and white (255) as strongly as the edges are, 0 to 255."""
+    weight = cv2.convertScaleAbs(edges, alpha=severity)
+    taken = cv2.multiply(pixels, cv2.merge([weight] * 3), scale=1 / 255)
+    white = cv2.bitwise_and(weight, colour)
+    return _pixels(cv2.add(cv2.subtract(pixels, taken), cv2.merge([white] * 3)))
 
 
 def _line_colour(grey: Pixels) -> Pixels:

@@ -8,16 +8,18 @@ sources at length, checks what comes in and keeps severity 0 away from here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 
 from engines.maxsight import eye_masks
 from engines.maxsight.colour_deficiency import Kind, deficiency_matrix
 from engines.maxsight.eye_filters import (
+    Bend,
     Light,
     acuity_sigma_px,
     bend,
+    bend_of,
     blend,
     blur,
     darken,
@@ -118,13 +120,7 @@ def macular_degeneration(pixels: Pixels, severity: float) -> Pixels:
     """Bend, blur and darken the middle; the rim stays."""
     size = _size(pixels)
     mask = eye_masks.centre(size, MACULAR_RADIUS_DEG * (0.4 + 0.6 * severity))
-    # Lines bend around the spot as well as in it.
-    wide = eye_masks.centre(size, 2 * MACULAR_RADIUS_DEG)
-    moves = (
-        wide * eye_masks.noise(size, 5.0, seed) * np.float32(MACULAR_BEND_DEG * severity)
-        for seed in (11, 12)
-    )
-    light = to_light(bend(pixels, *moves))
+    light = to_light(bend(pixels, _macular_bend(size, severity)))
     light = blend(light, _lose_acuity(light, severity, MACULAR_MAR_ARCMIN), mask)
     return to_pixels(darken(light, mask, MACULAR_DARKENING * severity))
 
@@ -159,9 +155,7 @@ def colour_blindness(pixels: Pixels, severity: float, *, kind: Kind) -> Pixels:
 def cortical_visual_impairment(pixels: Pixels, severity: float) -> Pixels:
     """Jumble what lies beside the middle, take detail and contrast, and dim what lies below."""
     size = _size(pixels)
-    grows = eye_masks.eccentricity_deg(size) * np.float32(CORTICAL_BEND_PER_DEG * severity)
-    moves = (grows * eye_masks.noise(size, 2.5, seed) for seed in (21, 22))
-    light = to_light(bend(pixels, *moves))
+    light = to_light(bend(pixels, _cortical_bend(size, severity)))
     light = _lose_acuity(light, severity, CORTICAL_MAR_ARCMIN)
     light = lose_contrast(light, _towards(CORTICAL_CONTRAST, severity))
     mask = eye_masks.lower_half(size, soft_deg=20.0)
@@ -170,12 +164,8 @@ def cortical_visual_impairment(pixels: Pixels, severity: float) -> Pixels:
 
 def amblyopia(pixels: Pixels, severity: float) -> Pixels:
     """Take detail and contrast, and bend lines a little: the weaker eye alone."""
-    size = _size(pixels)
-    moves = (
-        eye_masks.noise(size, 3.0, seed) * np.float32(AMBLYOPIA_BEND_DEG * severity)
-        for seed in (31, 32)
-    )
-    light = _lose_acuity(to_light(bend(pixels, *moves)), severity, AMBLYOPIA_MAR_ARCMIN)
+    light = to_light(bend(pixels, _amblyopia_bend(_size(pixels), severity)))
+    light = _lose_acuity(light, severity, AMBLYOPIA_MAR_ARCMIN)
     return to_pixels(lose_contrast(light, _towards(AMBLYOPIA_CONTRAST, severity)))
 
 
@@ -206,6 +196,27 @@ SIMULATIONS: dict[str, Simulation] = {
     "amblyopia": amblyopia,
     "strabismus": strabismus,
 }
+
+
+# A live picture is bent alike frame after frame; three times 6 bytes a pixel are kept at most.
+@lru_cache(maxsize=1)
+def _macular_bend(size: Size, severity: float) -> Bend:
+    # Lines bend around the spot as well as in it.
+    wide = eye_masks.centre(size, 2 * MACULAR_RADIUS_DEG)
+    most = wide * np.float32(MACULAR_BEND_DEG * severity)
+    return bend_of(size, *(most * eye_masks.noise(size, 5.0, seed) for seed in (11, 12)))
+
+
+@lru_cache(maxsize=1)
+def _cortical_bend(size: Size, severity: float) -> Bend:
+    most = eye_masks.eccentricity_deg(size) * np.float32(CORTICAL_BEND_PER_DEG * severity)
+    return bend_of(size, *(most * eye_masks.noise(size, 2.5, seed) for seed in (21, 22)))
+
+
+@lru_cache(maxsize=1)
+def _amblyopia_bend(size: Size, severity: float) -> Bend:
+    most = np.float32(AMBLYOPIA_BEND_DEG * severity)
+    return bend_of(size, *(most * eye_masks.noise(size, 3.0, seed) for seed in (31, 32)))
 
 
 def _lose_acuity(light: Light, severity: float, mar_arcmin: float) -> Light:

@@ -150,14 +150,16 @@ def test_a_doubled_point_has_half_of_its_light_in_each_place() -> None:
 
 def test_bending_by_nothing_changes_nothing() -> None:
     nothing = np.zeros((12, 16), np.float32)
-    np.testing.assert_array_equal(eye_filters.bend(noise(), nothing, nothing), noise())
+    places = eye_filters.bend_of(noise().shape[:2], nothing, nothing)
+    np.testing.assert_array_equal(eye_filters.bend(noise(), places), noise())
 
 
 def test_bending_by_an_angle_shows_what_lies_beside() -> None:
     columns = np.arange(128, dtype=np.uint8)[None, :, None]
     ramp = np.ascontiguousarray(np.broadcast_to(columns, (*SIZE, 3)))
     angle_deg = math.degrees(5 / eye_masks.focal_px(SIZE))
-    bent = eye_filters.bend(ramp, np.full(SIZE, angle_deg, np.float32), np.zeros(SIZE, np.float32))
+    moves = np.full(SIZE, angle_deg, np.float32), np.zeros(SIZE, np.float32)
+    bent = eye_filters.bend(ramp, eye_filters.bend_of(SIZE, *moves))
     assert (bent[:, :100].astype(int) - ramp[:, :100] == 5).all()
 
 
