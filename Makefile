@@ -19,7 +19,7 @@ DATA ?=
 RUN ?= runs/waste
 
 .DELETE_ON_ERROR:
-.PHONY: run install test test-browser test-patient test-tools chromium lint audit bench soak space clean \
+.PHONY: run install test test-page test-patient test-tools chromium lint audit bench soak space clean \
   train train-chat train-upcycle train-maxsight finish-maxsight ship-maxsight maxsight-files train-sound
 
 run: install
@@ -61,24 +61,25 @@ $(VENV)/.dev.stamp: requirements-dev.txt $(VENV)/.run.stamp | $(VENV)/.weights.s
 	$(PIP_INSTALL) -r requirements-dev.txt
 	@touch $@
 
-# First what two workers share, each on one core. Then the browser, which uses less than half of two
-# cores, and beside it, at the lowest priority, what computes for long and watches no clock: one process,
-# as two would slow the camera's page. At last, by themselves, those that need a team of threads or all of
-# the machine.
+# First what two workers share, each on one core. Then the page: in a browser, and with many people at
+# once. It uses less than half of two cores, so beside it, at the lowest priority, there is what computes
+# for long and watches no clock: one process, as two would slow the camera's page.
 ONE_THREAD := OMP_NUM_THREADS=1 RELEAF_CPU_THREADS=1
 BROWSER := tests/browser
-PATIENT := tests/engines/llm tests/engines/upcycle tests/engines/maxsight/fit
-ALONE := tests/load $(wildcard tests/engines/runtime/test_pool*.py)
+# These need a team of threads; those of the pool don't disturb anybody here.
+PEOPLE := tests/load $(wildcard tests/engines/runtime/test_pool*.py)
+PATIENT := tests/engines/llm tests/engines/upcycle tests/engines/maxsight/fit tests/engines/rag/fit \
+  tests/engines/waste/fit tests/engines/runtime/test_fit.py
 
 test:
 	$(ONE_THREAD) $(MAKE) --jobs 3 install test-tools lint audit
 	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
-	  $(addprefix --ignore=,$(BROWSER) $(PATIENT) $(ALONE))
-	$(MAKE) --jobs 2 --output-sync=target test-browser test-patient
-	$(BIN)/python -m pytest $(ALONE)
+	  $(addprefix --ignore=,$(BROWSER) $(PEOPLE) $(PATIENT))
+	$(MAKE) --jobs 2 --output-sync=target test-page test-patient
 
-test-browser:
+test-page:
 	$(BIN)/python -m pytest $(BROWSER)
+	$(BIN)/python -m pytest $(PEOPLE)
 
 test-patient:
 	$(ONE_THREAD) nice -n 19 $(BIN)/python -m pytest -p no:cacheprovider $(PATIENT)

@@ -106,7 +106,7 @@ def test_the_loss_falls_on_32_photos_and_a_killed_run_resumes_to_the_same_loss(
         *arguments(pack, killed, save_every_s=0),
     ]
     process = subprocess.Popen(command, cwd=REPO, stdout=subprocess.DEVNULL)
-    deadline_s = time.monotonic() + 60
+    deadline_s = time.monotonic() + 180
     while time.monotonic() < deadline_s and process.poll() is None:
         if any(int(state.name.split("-")[1]) >= 6 for state in killed.glob("state-*")):
             break
