@@ -13,8 +13,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
+from engines.runtime.kept_vectors import checksum_of
 from engines.runtime.text_encoder import DenseEncoder
 
 log = logging.getLogger(__name__)
@@ -70,13 +72,18 @@ class SentenceVectors:
 
     def _read(self, path: Path, count: int) -> Floats | None:
         try:
-            matrix = load_file(path)["vectors"].astype(np.float32)
+            with safe_open(path, framework="numpy") as opened:
+                matrix = opened.get_tensor("vectors")
+                checksum = (opened.metadata() or {}).get("sha256")
         except FileNotFoundError:
             return None
         except Exception as error:  # safetensors raises its own kinds for a damaged file
             log.warning("%s is damaged and is made again: %s", path, error)
             return None
-        return matrix if matrix.shape == (count, self._encoder.width) else None
+        if checksum != checksum_of(matrix):
+            log.warning("%s is damaged and is made again: its SHA-256 is another", path)
+            return None
+        return matrix.astype(np.float32) if matrix.shape == (count, self._encoder.width) else None
 
     def _write(self, path: Path, matrix: Floats) -> None:
         temporary = ""
@@ -84,7 +91,8 @@ class SentenceVectors:
             self._folder.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=self._folder, suffix=".part")
             os.close(handle)
-            save_file({"vectors": matrix.astype(np.float16)}, temporary)
+            halves = matrix.astype(np.float16)
+            save_file({"vectors": halves}, temporary, metadata={"sha256": checksum_of(halves)})
             os.replace(temporary, path)
             for other in self._folder.glob("sentences-*.safetensors"):
                 if other != path:

@@ -9,7 +9,7 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +93,7 @@ def read_vectors(path: Path, width: int) -> dict[bytes, Floats]:
         and vectors.dtype == np.float32
         and vectors.shape == (len(keys), width)
     )
-    if not fits or checksum != _checksum(keys, vectors):
+    if not fits or checksum != checksum_of(keys, vectors):
         log.warning("the vectors in %s are damaged and are made again", path)
         return {}
     return {key.tobytes(): vector for key, vector in zip(keys, vectors)}
@@ -109,7 +109,7 @@ def write_vectors(path: Path, vectors: Mapping[bytes, Floats]) -> None:
         handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
         os.close(handle)
         save_file(
-            {"keys": keys, "vectors": rows}, temporary, metadata={"sha256": _checksum(keys, rows)}
+            {"keys": keys, "vectors": rows}, temporary, metadata={"sha256": checksum_of(keys, rows)}
         )
         os.replace(temporary, path)
     except Exception as error:  # OSError, or safetensors' own kind for a full disk
@@ -119,9 +119,11 @@ def write_vectors(path: Path, vectors: Mapping[bytes, Floats]) -> None:
                 os.unlink(temporary)
 
 
-def _checksum(keys: NDArray[np.uint8], vectors: Floats) -> str:
-    found = hashlib.sha256(np.ascontiguousarray(keys).tobytes())
-    found.update(np.ascontiguousarray(vectors).tobytes())
+def checksum_of(*arrays: NDArray[Any]) -> str:
+    """Return the SHA-256 of the numbers of arrays, one after the other, as 64 hex digits."""
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(np.ascontiguousarray(array).tobytes())
     return found.hexdigest()
 
 
