@@ -31,7 +31,7 @@ MAR_PER_MM_DIOPTRE = 0.65
 SIGMA_PER_DIAMETER = 0.25
 KERNEL_SIGMAS = 3.0
 # Wider blurs are made at half the size: as good, and several times quicker.
-HALVED_ABOVE_PX = 2.5
+HALVED_ABOVE_PX = 1.75
 # Variance that halving by areas and linear doubling add, px².
 HALVING_VARIANCE_PX2 = 0.92
 # Scattered light has no detail; it is made this small.

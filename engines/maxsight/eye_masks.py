@@ -128,6 +128,18 @@ def fit(mask: Mask, size: Size) -> Mask:
     return np.asarray(cv2.resize(mask, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
+def reach(mask: Mask, size: Size) -> tuple[slice, slice]:
+    """Return the rows and columns of a picture outside of which a mask is 0; all if it is so."""
+    found = []
+    for axis, side in ((1, size[0]), (0, size[1])):
+        marked = np.flatnonzero(mask.any(axis=axis))
+        scale = side / mask.shape[1 - axis]
+        # Scaling up spreads a value over its neighbours.
+        first, last = (marked[0] - 1, marked[-1] + 2) if len(marked) else (0, mask.shape[1 - axis])
+        found.append(slice(max(0, math.floor(first * scale)), min(side, math.ceil(last * scale))))
+    return found[0], found[1]
+
+
 def _mask_size(size: Size) -> Size:
     scale = min(1.0, LONGER_SIDE_PX / max(size))
     height, width = (max(1, round(side * scale)) for side in size)

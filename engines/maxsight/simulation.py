@@ -121,8 +121,13 @@ def macular_degeneration(pixels: Pixels, severity: float) -> Pixels:
     size = _size(pixels)
     mask = eye_masks.centre(size, MACULAR_RADIUS_DEG * (0.4 + 0.6 * severity))
     light = to_light(bend(pixels, _macular_bend(size, severity)))
-    light = blend(light, _lose_acuity(light, severity, MACULAR_MAR_ARCMIN), mask)
-    return to_pixels(darken(light, mask, MACULAR_DARKENING * severity))
+    # Only there is anything to do; what the blur would take from beyond weighs nothing.
+    rows, columns = eye_masks.reach(mask, size)
+    middle, mask = light[rows, columns], eye_masks.fit(mask, size)[rows, columns]
+    sigma_px = acuity_sigma_px(_between(1.0, MACULAR_MAR_ARCMIN, severity), size)
+    middle = blend(middle, blur(middle, sigma_px), mask)
+    light[rows, columns] = darken(middle, mask, MACULAR_DARKENING * severity)
+    return to_pixels(light)
 
 
 def diabetic_retinopathy(pixels: Pixels, severity: float) -> Pixels:

@@ -163,6 +163,23 @@ def test_bending_by_an_angle_shows_what_lies_beside() -> None:
     assert (bent[:, :100].astype(int) - ramp[:, :100] == 5).all()
 
 
+@pytest.mark.parametrize("size", [(480, 640), (97, 33), (1080, 1920)])
+@pytest.mark.parametrize("radius_deg", [2.0, 12.0, 80.0])
+def test_beyond_its_reach_a_mask_is_0(size: eye_masks.Size, radius_deg: float) -> None:
+    mask = eye_masks.centre(size, radius_deg)
+    whole = eye_masks.fit(mask, size).copy()
+    rows, columns = eye_masks.reach(mask, size)
+    assert whole[rows, columns].any()
+    whole[rows, columns] = 0
+    assert not whole.any()
+    if radius_deg == 2.0 and min(size) > 100:
+        assert (rows.stop - rows.start) < size[0] / 4
+
+
+def test_a_mask_of_nothing_reaches_everywhere() -> None:
+    assert eye_masks.reach(np.zeros((24, 32), np.float32), (48, 64)) == (slice(0, 48), slice(0, 64))
+
+
 MASKS: dict[str, Callable[[eye_masks.Size], eye_masks.Mask]] = {
     "rim": lambda size: eye_masks.rim(size, 15.0, 5.0),
     "centre": lambda size: eye_masks.centre(size, 10.0),
