@@ -10,6 +10,7 @@ from gradio.context import Context
 from components.about_licences import licences_html
 from components.card_view import labelled_table
 from components.context import AppContext
+from components.events import LATEST
 from components.shell import plain_html
 from components.system_tab import models_html
 from engines.runtime.settings import Settings
@@ -62,8 +63,7 @@ def build(context: AppContext) -> None:
             has_come,
             [models, has_come],
             queue=False,
-            show_progress="hidden",
-            api_visibility="private",
+            **LATEST,
         )
 
 

@@ -14,6 +14,7 @@ from components.chat_actions import OUTPUTS, AskTab
 from components.chat_view import STARTERS, documents_html, sources_html
 from components.chat_visit import AskState
 from components.context import AppContext
+from components.events import EACH, LATEST, QUIET
 from components.journey_offer import add_strip
 from components.shell import announce, plain_html, spoken_text
 from components.waste_tab import PLACE_KEY
@@ -21,7 +22,6 @@ from components.waste_tab import PLACE_KEY
 DOCUMENT_TYPES = [".pdf", ".docx", ".html", ".htm", ".md", ".txt"]
 MAX_CHARS = 2000
 MODES = [("Quoted", "quoted"), ("Written", "written")]
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 def build(context: AppContext) -> None:
@@ -83,7 +83,7 @@ def build(context: AppContext) -> None:
         announce(answered, said)
         put_back = "(question) => { window.releafAsk.putBack(question); }"
         answered.success(None, inputs=parts["unsent"], js=put_back)
-        answered.success(tab.chart, state, plot, **QUIET)
+        answered.success(tab.chart, state, plot, **LATEST)
 
     settle(
         gr.on(
@@ -100,8 +100,7 @@ def build(context: AppContext) -> None:
     again: dict[str, Any] = {
         "inputs": [place, mode, state],
         "outputs": outputs,
-        "trigger_mode": "multiple",
-        **QUIET,
+        **EACH,
     }
     settle(chat.example_select(tab.ask_offered, **again))
     settle(chat.option_select(tab.ask_offered, **again))
@@ -115,8 +114,8 @@ def build(context: AppContext) -> None:
     announce(stop.click(tab.stop, state, note, queue=False, **QUIET), note)
     exported = announce(export.click(tab.export, state, [download, note], **QUIET), note)
     exported.success(None, js="() => { window.releafAsk.press('ask-download'); }")
-    how.expand(lambda current: tab.open_how(current, True), state, [state, plot], **QUIET)
-    how.collapse(lambda current: tab.open_how(current, False), state, [state, plot], **QUIET)
+    how.expand(lambda current: tab.open_how(current, True), state, [state, plot], **LATEST)
+    how.collapse(lambda current: tab.open_how(current, False), state, [state, plot], **LATEST)
     _share_place(tab, place)
     # Made with the page, so that two first questions at once find the same one.
     _page().load(lambda current: current or AskState(), state, state, **QUIET)
@@ -180,7 +179,7 @@ def _documents_box(context: AppContext, tab: AskTab, state: Component) -> None:
 
     outputs = [state, files, listed, choice, remove, note, said]
     added = files.upload(
-        add, [files, state], outputs, api_visibility="private", show_progress_on=note
+        add, [files, state], outputs, **{**EACH, "show_progress": "full", "show_progress_on": note}
     )
     announce(added, said)
     announce(remove.click(tab.remove_document, [choice, state], outputs, **QUIET), said)
@@ -190,10 +189,10 @@ def _share_place(tab: AskTab, place: gr.Dropdown) -> None:
     """Keep the place the same here, on the Waste tab and on the next visit."""
     remembered = gr.BrowserState(None, storage_key=PLACE_KEY, secret=PLACE_KEY)
     _page().load(tab.place_or_default, remembered, place, **QUIET)
-    place.input(lambda place_id: place_id, place, remembered, **QUIET)
+    place.input(lambda place_id: place_id, place, remembered, **LATEST)
     other = next(
         (b for b in _page().blocks.values() if getattr(b, "elem_id", None) == "waste-place"), None
     )
     if isinstance(other, gr.Dropdown):
-        place.input(lambda place_id: place_id, place, other, **QUIET)
+        place.input(lambda place_id: place_id, place, other, **LATEST)
         other.change(tab.place_or_default, other, place, **QUIET)

@@ -8,11 +8,11 @@ import gradio as gr
 from gradio.components import Component
 
 from components.context import AppContext
+from components.events import EACH, QUIET
 from components.journey_actions import AWAY, OUTPUTS, JourneyPage
 from components.shell import announce, spoken_text
 from engines.waste.rules import RuleBook
 
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 BACK = "Back to the photo"
 
 
@@ -39,9 +39,7 @@ def add_page(
                 elem_id=f"journey-{name}", elem_classes="plain", apply_default_css=False
             )
     outputs = [parts[name] for name in OUTPUTS]
-    ran = action.change(
-        handlers.run, [action, shown, place], outputs, trigger_mode="multiple", **QUIET
-    )
+    ran = action.change(handlers.run, [action, shown, place], outputs, **EACH)
     announce(ran, parts["said"])
     closed = back.click(handlers.close, None, outputs, queue=False, **QUIET)
     closed.success(None, js="() => { window.releafJourney.returned(); }")

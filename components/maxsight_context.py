@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from components.context import AppContext
+from components.events import LATEST, QUIET
 from components.maxsight_actions import MaxSightTab
 from components.maxsight_context_actions import ContextTab
 from components.maxsight_context_reword import LIMIT_S
@@ -14,7 +15,6 @@ from components.shell import plain_html
 from engines.maxsight.classes import vocabulary
 from engines.maxsight.conditions import CONDITIONS, NOT_THE_EXPERIENCE
 
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 WAYS = [("As it may look", "simulate"), ("What may help", "enhance")]
 START_SEVERITY = 0.6
 NOTHING_TO_FIND = (
@@ -133,8 +133,7 @@ def _wire(parts: Parts, actions: ContextTab) -> None:
         actions.fuller,
         parts["fuller"],
         None,
-        trigger_mode="always_last",
-        **unqueued,
+        **{**unqueued, **LATEST},
     )
     parts["again"].click(actions.context, None, message, **unqueued)
     parts["find"].click(actions.seek, parts["thing"], message, **unqueued)
@@ -152,8 +151,7 @@ def _wire(parts: Parts, actions: ContextTab) -> None:
         actions.change_eyes,
         given,
         eyes,
-        trigger_mode="always_last",
-        **drawn,
+        **{**drawn, **LATEST},
     )
     for box in (message, eyes):
         box.change(None, box, js="(m) => { window.releafMaxSightContext?.show(m); }", **QUIET)

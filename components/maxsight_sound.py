@@ -10,12 +10,11 @@ from typing import Any
 import gradio as gr
 
 from components.context import AppContext
+from components.events import EACH, QUIET
 from components.maxsight_actions import MaxSightTab
 from components.maxsight_sound_actions import SoundTab
 from components.maxsight_sound_message import page_sounds, page_words
 from components.shell import plain_html
-
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def build(context: AppContext, tab: MaxSightTab) -> SoundSection:
         leave = gr.Button(visible="hidden", elem_id="maxsight-sound-leave")
     # A piece never waits for another person's. The page sends the next one when it has an answer.
     unqueued: dict[str, Any] = {
-        "concurrency_limit": None, "trigger_mode": "multiple", **QUIET,
+        "concurrency_limit": None, **EACH,
     }  # fmt: skip
     # Of a text that a script has written, Gradio tells by `change` alone.
     piece.change(sound.hear, piece, message, **unqueued)

@@ -9,6 +9,7 @@ from gradio.context import Context
 
 from components import maxsight_context, maxsight_sound
 from components.context import AppContext
+from components.events import LATEST, QUIET
 from components.maxsight_actions import MaxSightTab
 from components.maxsight_form import (
     DIRECTIONS,
@@ -55,7 +56,6 @@ BUTTONS: tuple[tuple[str, str, Any], ...] = (
     ("around", "What is around me?", "secondary"),
     ("read", "Read text", "secondary"),
 )
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 Parts = dict[str, Any]
 
@@ -217,6 +217,7 @@ def _wire(tab: MaxSightTab, parts: Parts) -> None:
     message, summary = parts["message"], parts["summary"]
     # Frames never wait for another one: of a person's own, the server drops what comes too soon.
     unqueued: dict[str, Any] = {"concurrency_limit": None, **QUIET}
+    newest = {**unqueued, **LATEST}
     parts["camera"].stream(
         tab.look,
         [parts["camera"], parts["sent"]],
@@ -232,14 +233,14 @@ def _wire(tab: MaxSightTab, parts: Parts) -> None:
 
     opened = parts["photo"].input(
         tab.photo, parts["photo"], message, api_name="look", concurrency_limit=None,
-        show_progress="hidden",
+        show_progress="hidden", trigger_mode="always_last",
     )  # fmt: skip
-    opened.then(lambda: gr.Row(visible=False), None, parts["steps"], **QUIET)
-    parts["video"].upload(tab.video, parts["video"], message, **unqueued).then(
-        lambda: gr.Row(visible=True), None, parts["steps"], **QUIET
+    opened.then(lambda: gr.Row(visible=False), None, parts["steps"], **LATEST)
+    parts["video"].upload(tab.video, parts["video"], message, **newest).then(
+        lambda: gr.Row(visible=True), None, parts["steps"], **LATEST
     )
-    parts["video"].clear(tab.video, parts["video"], message, **unqueued).then(
-        lambda: gr.Row(visible=False), None, parts["steps"], **QUIET
+    parts["video"].clear(tab.video, parts["video"], message, **newest).then(
+        lambda: gr.Row(visible=False), None, parts["steps"], **LATEST
     )
     for name, action in (("back", tab.back), ("forward", tab.forward), ("play", tab.play)):
         # Play pressed again pauses, so it must get through while it runs.
@@ -250,8 +251,7 @@ def _wire(tab: MaxSightTab, parts: Parts) -> None:
         "fn": tab.prefer,
         "inputs": form,
         "outputs": [parts["problem"], parts["remembered"]],
-        "trigger_mode": "always_last",
-        **QUIET,
+        **LATEST,
     }
     # Also when the camera is started: a session ends when it is left alone, the page doesn't.
     gr.on([*(part.input for part in form), parts["start"].click], **preferring)
@@ -266,8 +266,7 @@ def _wire(tab: MaxSightTab, parts: Parts) -> None:
         tab.load,
         parts["load"],
         None,
-        trigger_mode="always_last",
-        **unqueued,
+        **newest,
     )
     saved = parts["timeline"].click(
         tab.timeline, None, [parts["download"], parts["said"]], **unqueued

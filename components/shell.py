@@ -15,6 +15,7 @@ from gradio.events import Dependency
 
 from components import present
 from components.context import AppContext
+from components.events import EACH, QUIET
 from components.page_guard import GuardedBlocks
 from components.theme import bin_variables
 from engines.runtime.health import EngineStatus
@@ -234,8 +235,7 @@ def _build_tabs(context: AppContext) -> None:
         only_open_one,
         outputs=list(timers.values()),
         queue=False,
-        show_progress="hidden",
-        api_visibility="private",
+        **EACH,
     )
 
 
@@ -253,8 +253,7 @@ def _build_footer(context: AppContext, app: gr.Blocks) -> None:
         refresh,
         outputs=[footer, timer],
         queue=False,
-        show_progress="hidden",
-        api_visibility="private",
+        **QUIET,
     )
 
 

@@ -14,6 +14,7 @@ from gradio.context import Context
 
 from components.card_view import brief_html, card_html
 from components.context import AppContext
+from components.events import LATEST, QUIET
 from components.shell import STATE_WORDS, announce, engine_label, plain_html, spoken_text
 from engines.runtime.device import memory_report
 from engines.runtime.errors import ReleafError, WeightsCorruptError
@@ -45,7 +46,6 @@ def build(context: AppContext) -> gr.Timer:
 
     # Checkpoints change rarely: they are looked for with the page, and on request.
     often = [engines, *retries, machine]
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
     def current() -> tuple[Any, ...]:
         statuses = context.pool.health()
@@ -56,21 +56,21 @@ def build(context: AppContext) -> gr.Timer:
         return *current(), models_in_brief_html(context.settings), "Refreshed."
 
     timer = gr.Timer(REFRESH_S, active=False)
-    timer.tick(current, outputs=often, queue=False, **quiet)
+    timer.tick(current, outputs=often, queue=False, **QUIET)
     # Shown at once when the tab is opened, not at the timer's first tick.
     if isinstance(Context.block, gr.Tab):
-        Context.block.select(current, outputs=often, queue=False, **quiet)
+        Context.block.select(current, outputs=often, queue=False, **LATEST)
     if Context.root_block is not None:
         Context.root_block.load(
             lambda: (*current(), models_in_brief_html(context.settings)),
             outputs=[*often, models],
             queue=False,
-            **quiet,
+            **QUIET,
         )
-    announce(refresh.click(everything, outputs=[*often, models, said], **quiet), said)
+    announce(refresh.click(everything, outputs=[*often, models, said], **QUIET), said)
     for name, button in zip(context.pool.names, retries):
-        clicked = button.click(_retry(context, name), outputs=said, **quiet)
-        announce(clicked.success(current, outputs=often, **quiet), said)
+        clicked = button.click(_retry(context, name), outputs=said, **QUIET)
+        announce(clicked.success(current, outputs=often, **LATEST), said)
     return timer
 
 

@@ -9,6 +9,7 @@ from gradio.context import Context
 from gradio.events import Dependency
 
 from components.context import AppContext
+from components.events import EACH, LATEST, QUIET
 from components.journey_offer import add_strip
 from components.shell import announce, plain_html, spoken_text
 from components.upcycle_actions import UpcycleTab
@@ -20,7 +21,6 @@ from components.upcycle_visit import Visit
 from engines.runtime.errors import ReleafError
 from engines.upcycle.knowledge import read_knowledge
 
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 VIEWS = {"Projects": "projects", "Graph": "graph", "Why not?": "why", "Compare": "compare"}
 
 Parts = dict[str, Any]
@@ -74,9 +74,9 @@ def build(context: AppContext) -> None:
         announce(done, said)
         done.success(None, js="() => { window.releafUpcycle.arrive(); }")
         explained = done.success(
-            tab.explain, [visit, explanation], [explanation, parts["reason"]], **QUIET
+            tab.explain, [visit, explanation], [explanation, parts["reason"]], **LATEST
         )
-        drawn = explained.success(tab.side, [visit, explanation, parts["view"]], sides, **QUIET)
+        drawn = explained.success(tab.side, [visit, explanation, parts["view"]], sides, **LATEST)
         drawn.success(None, js="() => { window.releafUpcycle.arriveInGraph(); }")
 
     acting: dict[str, Any] = {
@@ -107,7 +107,7 @@ def build(context: AppContext) -> None:
     settle(correct.click(tab.correct, [*made_of, visit, *form], **acting))
     settle(action.change(tab.go, [action, visit, *form], **acting))
 
-    judging: dict[str, Any] = {"inputs": [asked, visit], "outputs": [verdict, said], **QUIET}
+    judging: dict[str, Any] = {"inputs": [asked, visit], "outputs": [verdict, said], **LATEST}
     announce(asked.input(tab.why_not, **judging), said)
     saved = announce(save.click(tab.save, [visit, explanation], [download, said], **QUIET), said)
     saved.success(None, js="() => { window.releafAsk.press('upcycle-download'); }")
@@ -115,10 +115,10 @@ def build(context: AppContext) -> None:
     def open_view(event: gr.SelectData) -> str:
         return VIEWS.get(str(event.value), "projects")
 
-    opened = parts["views"].select(open_view, None, parts["view"], **QUIET)
-    opened.success(tab.side, [visit, explanation, parts["view"]], sides, **QUIET)
+    opened = parts["views"].select(open_view, None, parts["view"], **EACH)
+    opened.success(tab.side, [visit, explanation, parts["view"]], sides, **LATEST)
     if isinstance(Context.block, gr.Tab):
-        Context.block.select(tab.welcome, visit, parts["results"], queue=False, **QUIET)
+        Context.block.select(tab.welcome, visit, parts["results"], queue=False, **LATEST)
     query = gr.Textbox(visible=False, label="Address")
     by_link = _page().load(
         tab.open_link,

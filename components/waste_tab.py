@@ -10,6 +10,7 @@ from gradio.events import Dependency
 from gradio.helpers import Examples
 
 from components.context import AppContext
+from components.events import LATEST, QUIET
 from components.journey_actions import JourneyPage
 from components.journey_page import add_page
 from components.journey_thing import NOTHING, make_memory
@@ -20,7 +21,6 @@ from components.waste_card import EMPTY
 from engines.waste.taxonomy import ITEM_BY_ID, ITEMS
 
 PLACE_KEY = "releaf.place"
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 FORGOTTEN = "The thing and the place are forgotten."
 ITEM_CHOICES = [(ITEM_BY_ID[item].name, item) for item in ITEMS]
 
@@ -79,11 +79,13 @@ def build(context: AppContext) -> None:
     # Pressed by the page's script, for the buttons on the cards and on the other tabs.
     forget = gr.Button("Forget", visible="hidden", elem_id="journey-forget")
 
+    heating: dict[str, Any] = {**LATEST, "show_progress": "full"}
+
     def settle(done: Dependency) -> None:
         """Say the answer, show where the model looked, and let the browser keep the thing."""
         announced = announce(done, said)
-        announced.then(tab.heat, [is_heat_shown, shown], heat, api_visibility="private")
-        announced.success(tab.kept, shown, memory, queue=False, **QUIET)
+        announced.then(tab.heat, [is_heat_shown, shown], heat, **heating)
+        announced.success(tab.kept, shown, memory, queue=False, **LATEST)
 
     outputs = [photo, card, shown, candidates, heat, box, status, said]
     answering: dict[str, Any] = {
@@ -91,26 +93,26 @@ def build(context: AppContext) -> None:
         "inputs": [photo, place],
         "outputs": outputs,
         "show_progress": "hidden",
+        "trigger_mode": "always_last",
     }
     # "input" comes for an upload, a paste, a snapshot and a cleared photo alike.
     answered = photo.input(
         **answering,
         js="(photo, place) => [window.releaf.photoSent(photo), place]",
         api_name="classify",
-        trigger_mode="always_last",
     )
     settle(answered)
     if examples is not None:
         settle(examples.load_input_event.then(**answering, api_visibility="private"))
     for chosen in (candidates, corrected):
-        settle(chosen.input(tab.choose, [chosen, shown, place], [card, shown, said], **QUIET))
+        settle(chosen.input(tab.choose, [chosen, shown, place], [card, shown, said], **LATEST))
     place.change(
         lambda visible, place_id, kept: (tab.card(visible, place_id, kept), place_id),
         [shown, place, memory],
         [card, remembered],
         **QUIET,
     )
-    is_heat_shown.input(tab.heat, [is_heat_shown, shown], heat, api_visibility="private")
+    is_heat_shown.input(tab.heat, [is_heat_shown, shown], heat, **heating)
 
     def restore(place_id: str | None, kept: object) -> tuple[str, str]:
         """Show the place and the thing that the visitor's browser has kept."""
@@ -180,7 +182,7 @@ def _correction_box(
     announced = announce(sent, status)
     # On a public page a visitor may add corrections, but not read those of others.
     if is_on and not context.settings.is_public_space:
-        announced.then(tab.feedback_file, None, download, api_visibility="private")
+        announced.then(tab.feedback_file, None, download, **LATEST)
         _page().load(tab.feedback_file, None, download, api_visibility="private")
     return box, status, said
 
