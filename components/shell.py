@@ -39,6 +39,7 @@ SHEETS = (
     "about.css",
 )
 SCRIPTS = (
+    "event_stream.js",
     "app.js",
     "ask.js",
     "upcycle.js",
