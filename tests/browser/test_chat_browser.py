@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.access_page import APPEARANCES, TOO_WIDE, choose_appearance, violations
 from tests.browser.chat_page import (
     FIRST_ANSWER_MS,
     QUESTIONS,
@@ -27,7 +28,6 @@ from tests.browser.chat_page import (
     write_pdf,
 )
 from tests.browser.conftest import Visits
-from tests.browser.test_access_browser import APPEARANCES, TOO_WIDE, choose_appearance, violations
 from tests.browser.waste_page import pick, rule_book, spoken, unfold
 
 JAR = "Where does a glass jar go?"

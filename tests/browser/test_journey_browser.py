@@ -7,6 +7,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.access_page import (
+    COLOUR_RULES,
+    TOO_WIDE,
+    choose_appearance,
+    violations,
+)
 from tests.browser.chat_page import (
     QUESTIONS,
     last_answer,
@@ -15,12 +21,6 @@ from tests.browser.chat_page import (
     wait_until_spoken,
 )
 from tests.browser.conftest import Visits
-from tests.browser.test_access_browser import (
-    COLOUR_RULES,
-    TOO_WIDE,
-    choose_appearance,
-    violations,
-)
 from tests.browser.upcycle_page import (
     CARDS,
     PROJECT,

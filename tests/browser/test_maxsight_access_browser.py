@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
+from tests.browser.access_page import TOO_WIDE, violations_in_every_appearance
 from tests.browser.conftest import Visits
 from tests.browser.maxsight_page import (
     expect_camera_off,
@@ -15,7 +16,6 @@ from tests.browser.maxsight_page import (
     stop_button,
     wait_until_seen,
 )
-from tests.browser.test_access_browser import TOO_WIDE, violations_in_every_appearance
 from tests.browser.waste_page import unfold
 
 LEAST_BUTTON_PX = 48

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.access_page import TOO_WIDE, choose_appearance, violations
 from tests.browser.conftest import Visits
 from tests.browser.maxsight_page import (
     open_maxsight,
@@ -18,7 +19,6 @@ from tests.browser.maxsight_page import (
     wait_until_seen,
 )
 from tests.browser.paint import painted_frame
-from tests.browser.test_access_browser import TOO_WIDE, choose_appearance, violations
 from tests.browser.waste_page import unfold
 
 SCALE = 3

@@ -11,6 +11,12 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 
+from tests.browser.access_page import (
+    APPEARANCES,
+    TOO_WIDE,
+    choose_appearance,
+    violations,
+)
 from tests.browser.chromium import hearing, launched
 from tests.browser.conftest import RunningApp, Visits, watched
 from tests.browser.maxsight_page import (
@@ -18,12 +24,6 @@ from tests.browser.maxsight_page import (
     UNAVAILABLE,
     heard,
     open_maxsight,
-)
-from tests.browser.test_access_browser import (
-    APPEARANCES,
-    TOO_WIDE,
-    choose_appearance,
-    violations,
 )
 from tests.browser.waste_page import unfold
 

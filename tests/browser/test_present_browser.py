@@ -9,14 +9,14 @@ from playwright.sync_api import Locator, Page, expect
 from components.present import STEPS, Step
 from components.shell import TABS, WEB_DIR
 from engines.runtime.settings import load_settings
-from tests.browser.chat_page import ANSWERS, FIRST_ANSWER_MS, QUESTIONS, citations
-from tests.browser.conftest import Visits
-from tests.browser.test_access_browser import (
+from tests.browser.access_page import (
     LEAST_TARGET_PX,
     SMALL_TARGETS,
     TOO_WIDE,
     violations_in_every_appearance,
 )
+from tests.browser.chat_page import ANSWERS, FIRST_ANSWER_MS, QUESTIONS, citations
+from tests.browser.conftest import Visits
 from tests.browser.upcycle_page import CARDS
 from tests.browser.waste_page import CARD, expect_answer
 

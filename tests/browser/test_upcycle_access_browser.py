@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.access_page import TOO_WIDE, violations_in_every_appearance
 from tests.browser.chat_page import spoken_count
 from tests.browser.conftest import Visits
-from tests.browser.test_access_browser import TOO_WIDE, violations_in_every_appearance
 from tests.browser.upcycle_page import (
     CARDS,
     PROJECT,

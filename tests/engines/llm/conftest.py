@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 import torch
 
 from engines.llm.decoding import TransformersDecoder
+from engines.llm.fit.merging import Base, load_base, round_to_half
 from engines.llm.model import LanguageModel
+from engines.llm.prompt import encode_chat
 from engines.llm.reading import fingerprint_of
 from engines.llm.source import SHIPPED_MODEL
 from engines.runtime.device import Placement
@@ -21,6 +24,9 @@ from engines.runtime.weights import find_weights
 
 PLAIN_CPU = Placement(torch.device("cpu"), torch.float32, "a test")
 SMALL_MERGES = 2000
+CHAT = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}]
+
+Make = Callable[..., LanguageModel]
 
 
 def network_of(model: LanguageModel) -> Any:
@@ -109,3 +115,61 @@ def small_folder(tokenizer: Any, tmp_path: Path) -> Path:
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def next_logits(model: LanguageModel) -> torch.Tensor:
+    loaded = model.loaded()
+    network = network_of(model)
+    with torch.inference_mode():
+        logits: torch.Tensor = network(torch.tensor([encode_chat(loaded.tokenizer, CHAT)])).logits[
+            :, -1
+        ]
+    return logits.float()
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """Build a model whose cache and checkpoints are this test's own."""
+
+    def build(placement: Placement = PLAIN_CPU, **settings: Any) -> LanguageModel:
+        own = {
+            "cache_dir": tmp_path / "cache",
+            "checkpoints_dir": tmp_path / "checkpoints",
+            "llm_engine": "transformers",
+        }
+        return LanguageModel(Settings(**{**own, **settings}), placement)
+
+    return build
+
+
+@pytest.fixture
+def own_cache(llm: LanguageModel, cache_dir: Path, tmp_path: Path) -> Path:
+    """Return a cache folder with a copy of the unpacked model that the test may change."""
+    assert llm.health().is_ready
+    shutil.copytree(cache_dir, tmp_path / "cache")
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def thin_folder(small_tokenizer: Any, tmp_path: Path) -> Path:
+    """Return the folder of an untrained model of two layers whose words are not tied."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(small_tokenizer), hidden_size=64, intermediate_size=96, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=256,
+        tie_word_embeddings=False, eos_token_id=small_tokenizer.eos_token_id,
+    )  # fmt: skip
+    folder = tmp_path / "thin-chat"
+    LlamaForCausalLM(config).save_pretrained(folder)
+    small_tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def thin(thin_folder: Path) -> Base:
+    """Return that model, rounded to float16."""
+    base = load_base(Settings(), str(thin_folder))
+    round_to_half(base.network)
+    return base

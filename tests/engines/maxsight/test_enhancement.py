@@ -8,7 +8,7 @@ import pytest
 from engines.maxsight import enhancement
 from engines.maxsight.conditions import enhance, simulate
 from engines.maxsight.frames import Pixels
-from tests.engines.maxsight.test_conditions import (
+from tests.engines.maxsight.eye_pictures import (
     COLOURS,
     HEIGHT,
     MIDDLE,

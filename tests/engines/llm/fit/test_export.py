@@ -16,10 +16,7 @@ import gguf
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
-from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
 from engines.llm.adapter import ADAPTER_FILE
 from engines.llm.decoding import OnnxDecoder, TransformersDecoder
@@ -35,9 +32,7 @@ from engines.llm.fit.merging import (
     load_base,
     logits_of,
     merge,
-    round_to_half,
 )
-from engines.llm.gguf_file import cutter_for, interleave, write_gguf
 from engines.llm.llama_cpp import LlamaCppDecoder, tokens_of
 from engines.llm.model import LanguageModel
 from engines.llm.onnx_file import write_onnx
@@ -102,31 +97,6 @@ def shipped(
         rows = run(adapter, folder / "out", settings=settings, model=SHIPPED_MODEL, tokens=TOKENS)
     yield Shipped(folder / "out", adapter, rows, settings, printed.getvalue())
     shutil.rmtree(folder)  # more than a gigabyte
-
-
-@pytest.fixture
-def thin_folder(small_tokenizer: Any, tmp_path: Path) -> Path:
-    """Return the folder of an untrained model of two layers whose words are not tied."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(small_tokenizer), hidden_size=64, intermediate_size=96, num_hidden_layers=2,
-        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=256,
-        tie_word_embeddings=False, eos_token_id=small_tokenizer.eos_token_id,
-    )  # fmt: skip
-    folder = tmp_path / "thin-chat"
-    LlamaForCausalLM(config).save_pretrained(folder)
-    small_tokenizer.save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture
-def thin(thin_folder: Path) -> Base:
-    """Return that model, rounded to float16."""
-    base = load_base(Settings(), str(thin_folder))
-    round_to_half(base.network)
-    return base
 
 
 def thin_adapter(folder: Path, out: Path, *, seed: int = 1, base_name: str = "thin-chat") -> Path:
@@ -311,57 +281,6 @@ def test_reading_onnx_in_pieces_gives_the_network_s_logits(thin: Base, tmp_path:
             np.testing.assert_allclose(found, expected[end - 1], atol=1e-4)
 
 
-BYTES = pre_tokenizers.ByteLevel(add_prefix_space=False)
-LLAMA3 = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
-    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
-
-
-@pytest.mark.parametrize(
-    ("parts", "name"),
-    [
-        ([BYTES], "gpt-2"),
-        ([pre_tokenizers.Digits(True), BYTES], "smollm"),
-        ([pre_tokenizers.Split(Regex(LLAMA3), "isolated"), BYTES], "llama-bpe"),
-        ([pre_tokenizers.Split(Regex(r"\p{N}{1,3}"), "isolated"), BYTES], None),
-        ([pre_tokenizers.Whitespace()], None),
-    ],
-    ids=["GPT-2", "SmolLM", "Llama 3", "nearly Llama 3", "words"],
-)
-def test_the_way_of_cutting_text_is_named_or_refused(parts: list[Any], name: str | None) -> None:
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = parts[0] if len(parts) == 1 else pre_tokenizers.Sequence(parts)
-    description = json.loads(tokenizer.to_str())
-    if name is None:
-        with pytest.raises(InputError, match="cuts text"):
-            cutter_for(description)
-    else:
-        assert cutter_for(description) == name
-
-
-@pytest.mark.parametrize("kind", ["f16", "q8_0"])
-def test_a_gguf_file_loads_back_with_close_logits(thin: Base, tmp_path: Path, kind: Any) -> None:
-    write_gguf(thin.network, thin.tokenizer, tmp_path / "a.gguf", name="thin", kind=kind)
-    again, tokenizer = read_folder(tmp_path, torch.float32, gguf_file="a.gguf")
-    prompts = check_prompts(thin.tokenizer)
-    assert check_prompts(tokenizer) == prompts
-    (expected,), (found,) = logits_of(thin.network, prompts[:1]), logits_of(again, prompts[:1])
-    off = (expected - found).norm() / expected.norm()
-    assert off < (1e-5 if kind == "f16" else 0.02)
-
-
-def test_a_model_that_llama_cpp_would_read_otherwise_is_refused(thin: Base, tmp_path: Path) -> None:
-    thin.network.config.rope_parameters["rope_type"] = "yarn"
-    for written in (
-        lambda: write_gguf(thin.network, thin.tokenizer, tmp_path / "a.gguf", name="thin"),
-        lambda: write_onnx(thin.network, tmp_path / "a.onnx"),
-    ):
-        with pytest.raises(InputError, match="yarn"):
-            written()
-    assert not list(tmp_path.glob("a.*"))
-
-
 def test_an_answer_ends_at_its_length_or_at_an_end_token(thin: Base) -> None:
     decoder = Greedy(TransformersDecoder(thin.network))
     ids = check_prompts(thin.tokenizer)[0]
@@ -369,14 +288,3 @@ def test_an_answer_ends_at_its_length_or_at_an_end_token(thin: Base) -> None:
     assert (len(whole.tokens), whole.steps) == (5, 4)
     ended = write(decoder, ids, max_new_tokens=5, stop_ids={whole.tokens[0]})
     assert (ended.tokens, ended.steps) == ((), 0)
-
-
-@given(heads=st.integers(1, 4), half=st.integers(1, 4), inputs=st.integers(1, 3))
-def test_interleaved_rows_hold_the_pairs_that_turn_together(
-    heads: int, half: int, inputs: int
-) -> None:
-    weight = np.arange(heads * 2 * half * inputs, dtype=np.float32).reshape(-1, inputs)
-    turned = interleave(weight, heads).reshape(heads, half, 2, inputs)
-    rows = weight.reshape(heads, 2, half, inputs)
-    for pair in range(half):
-        np.testing.assert_array_equal(turned[:, pair], rows[:, :, pair])
