@@ -48,9 +48,10 @@ class SentenceVectors:
         unique = list(dict.fromkeys(sentences))
         key = hashlib.sha256(json.dumps([self._encoder.name, unique]).encode()).hexdigest()[:16]
         path = self._folder / f"sentences-{key}.safetensors"
-        matrix = self._read(path, len(unique))
-        if matrix is None and self._shipped is not None:
-            matrix = self._read(self._shipped / path.name, len(unique))
+        # What is shipped comes first: a damaged file in the cache is then of no account.
+        folders = [self._folder] if self._shipped is None else [self._shipped, self._folder]
+        found = (self._read(folder / path.name, len(unique)) for folder in folders)
+        matrix = next((one for one in found if one is not None), None)
         if matrix is None:
             matrix = self._encoder.encode_passages(unique)
             self._write(path, matrix)

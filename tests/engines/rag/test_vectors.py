@@ -71,6 +71,16 @@ def test_changed_numbers_are_noticed(tmp_path: Path, caplog: pytest.LogCaptureFi
     assert path.read_bytes() == kept
 
 
+def test_a_damaged_file_is_of_no_account_where_a_whole_one_is_shipped(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, shipped = made(tmp_path / "own"), made(tmp_path / "shipped")
+    path.write_bytes(path.read_bytes()[:200])
+    with caplog.at_level(logging.WARNING):
+        assert vectors_of(tmp_path / "own", shipped.parent)[1] == 0
+    assert caplog.text == ""
+
+
 @pytest.mark.parametrize("size", [0, 30, 200])
 def test_a_file_cut_off_is_made_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, size: int
