@@ -26,6 +26,8 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
+from engines.runtime.depthwise import depthwise_in_float32
+
 # (index of the sample, seed of its random augmentation). Drawn by the run, so that a sample is the
 # same whichever worker loads it and whether or not the run was interrupted before.
 SampleKey = tuple[int, int]
@@ -135,6 +137,8 @@ class Run:
             mixed_precision=config.mixed_precision, cpu=config.is_cpu_only
         )
         self.plain_model = model
+        if self.accelerator.device.type == "cpu":
+            depthwise_in_float32(model)
         self.average = AveragedModel(
             model, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay), use_buffers=True
         ).to(self.accelerator.device)

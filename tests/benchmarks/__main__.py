@@ -36,6 +36,7 @@ PARTS = {
     "conditions": "tests.benchmarks.conditions:condition_rows",
     "maxsight": "tests.benchmarks.maxsight:maxsight_rows",
     "full-frame": "tests.benchmarks.full_frame:full_frame_rows",
+    "training-step": "tests.benchmarks.training_step:training_rows",
 }
 NEED_CHECKPOINT = ("maxsight", "full-frame")
 

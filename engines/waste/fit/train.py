@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,20 +35,41 @@ from engines.waste.fit.data import (
     read_rgb,
 )
 from engines.waste.images import to_input
-from engines.waste.model import MultiHeadClassifier, load_backbone_tensors, waste_logit
+from engines.waste.model import HeadLogits, MultiHeadClassifier, load_backbone_tensors, waste_logit
 
 ITEM_WEIGHT, MATERIAL_WEIGHT, BIN_WEIGHT, WASTE_WEIGHT = 1.0, 1.0, 0.5, 0.5
 LABEL_SMOOTHING = 0.1
 
 
-def loss_of(model: nn.Module, batch: tuple[Tensor, Sequence[Tensor]]) -> Tensor:
+def loss_of(
+    model: nn.Module, batch: tuple[Tensor, Sequence[Tensor]], *, mixup: float = 0.0
+) -> Tensor:
+    """Compute the loss of a batch: pixels (B, 3, S, S) and item, material, bin (B,) -> scalar.
+
+    Args:
+        mixup: α of Zhang et al. 2018 (mixup): every picture is mixed with another one of the batch,
+            and so is the loss of their labels; 0 leaves them alone.
+    """
+    pixels, labels = batch
+    keep_frozen(model)
+    if mixup == 0:
+        logits = model(pixels.contiguous(memory_format=torch.channels_last))
+        return label_loss(logits, labels)
+    # From torch's generator, which the run seeds at every step, so that a resumed run is the same.
+    share = float(torch.distributions.Beta(mixup, mixup).sample())
+    partner = torch.randperm(len(pixels))
+    mixed = torch.lerp(pixels[partner], pixels, share)
+    logits = model(mixed.contiguous(memory_format=torch.channels_last))
+    others = [label[partner] for label in labels]
+    return share * label_loss(logits, labels) + (1 - share) * label_loss(logits, others)
+
+
+def label_loss(logits: HeadLogits, labels: Sequence[Tensor]) -> Tensor:
     """Compute 1.0 item + 1.0 material + 0.5 bin cross-entropy + 0.5 "is it waste" (scalar).
 
     Samples labelled NO_LABEL only count in the last term.
     """
-    pixels, (item, material, bin_) = batch
-    keep_frozen(model)
-    logits = model(pixels.contiguous(memory_format=torch.channels_last))
+    item, material, bin_ = labels
     loss = WASTE_WEIGHT * binary_cross_entropy_with_logits(
         waste_logit(logits.item), (item != NO_LABEL).float()
     )
@@ -159,6 +181,7 @@ def train(
     negative_share: float = 0.2,
     min_crop: float = 0.45,
     frozen_stages: int = 3,
+    mixup: float = 0.0,
 ) -> FitResult:
     """Train the model in place on the train split; watch the dev split."""
     every = [*photos, *negatives]
@@ -183,7 +206,7 @@ def train(
     freeze(model, frozen_stages)
     run = Run(
         convert_conv2d_weight_memory_format(model, torch.channels_last),
-        loss_of=loss_of,
+        loss_of=partial(loss_of, mixup=mixup),
         dataset=dataset(training, size, "train", paste_share),
         keys_of=lambda epoch: draw_keys(
             training, count=draws, negative_share=share, seed=config.seed, epoch=epoch
@@ -221,6 +244,8 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--warmup-epochs", type=float, default=3.0)
     parser.add_argument("--ema-decay", type=float, default=0.998)
     parser.add_argument("--frozen-stages", type=int, default=3)
+    parser.add_argument("--mixup", type=float, default=0.0, help="alpha of mixup; 0: none")
+    parser.add_argument("--negative-share", type=float, default=0.2, help="photos of no waste")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--save-every-s", type=float, default=120.0, help="seconds between states")
@@ -265,6 +290,8 @@ def main(argv: Sequence[str] | None = None) -> Mapping[str, float]:
         paste_share=arguments.paste_share,
         min_crop=arguments.min_crop,
         frozen_stages=arguments.frozen_stages,
+        mixup=arguments.mixup,
+        negative_share=arguments.negative_share,
     )
     print(f"best epoch {result.best_epoch}, score {result.best_score:.4f}, {result.seconds:.0f} s")
     return {"score": result.best_score, "seconds": result.seconds}

@@ -215,3 +215,29 @@ def test_the_bootstrap_interval_holds_the_mean_and_narrows_with_more_photos() ->
     for mean, low, high in (few, many):
         assert low <= mean <= high
     assert many[2] - many[1] < few[2] - few[1]
+
+
+def test_mixup_mixes_every_picture_with_another_and_their_labels_alike() -> None:
+    class Seen(Fixed):
+        pixels = torch.empty(0)
+
+        def forward(self, pixels: torch.Tensor) -> HeadLogits:
+            self.pixels = pixels
+            return super().forward(pixels)
+
+    side, count = 4, 16
+    pixels = torch.arange(count).float().reshape(-1, 1, 1, 1).expand(-1, 3, side, side)
+    model = Seen(torch.zeros(count, 20))
+    labels = [torch.arange(count) % classes for classes in (20, 15, 4)]
+    # With even logits every label costs the same, mixed or not.
+    plain = loss_of(model, (pixels, labels))
+    torch.manual_seed(3)
+    mixed = loss_of(model, (pixels, labels), mixup=1.0)
+    assert float(mixed) == pytest.approx(float(plain), rel=1e-5)
+    assert (model.pixels != pixels).any()
+    assert float(model.pixels.mean()) == pytest.approx(float(pixels.mean()), rel=1e-5)
+    # Logits that are right for the pictures as they were fit the mixed labels less.
+    sharp = Seen(torch.nn.functional.one_hot(labels[0], 20).float() * 30)
+    whole = loss_of(sharp, (pixels, labels))
+    torch.manual_seed(3)
+    assert float(loss_of(sharp, (pixels, labels), mixup=1.0)) > float(whole) + 0.5
