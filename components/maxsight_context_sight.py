@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from components.maxsight_context_message import context_message, guidance_message
+from components.maxsight_message import problem_said
 from engines.maxsight.classes import Language, vocabulary
 from engines.maxsight.context_wording import context_wording
 from engines.maxsight.describe import Description, describe
@@ -231,9 +232,7 @@ class Surroundings:
         words = context_wording(language)
         is_old = report is not None and not 0 <= now_s - report.captured_s <= FRESH_S
         if report is not None and not is_old and report.problem is not None:
-            known = words.picture_problem(report.picture)
-            # A frame that can't be read brings words of its own.
-            return (Answer(known, language) if known else Answer(report.problem, "en")), None
+            return Answer(*problem_said(report, language)), None
         if report is None or is_old or report.tier1 is None:
             return Answer(words.no_picture(), language), None
         context = self._fresh(newest, now_s)

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from engines.maxsight.classes import Language, vocabulary
+from engines.maxsight.context_wording import context_wording
 from engines.maxsight.frames import Pixels
 from engines.maxsight.preferences import Preferences
 from engines.maxsight.scheduler import Alert
@@ -143,7 +144,7 @@ def scene_message(
         "language": language,
         "urgency": None if report.urgency is None else int(report.urgency),
         "urgencyWord": None if report.urgency is None else _word(report.urgency, language),
-        "problem": report.problem,
+        **_problem(report, language),
         "objects": objects,
         "alerts": [_alert(numbered, preferences) for numbered in alerts],
         "stage": _stage(report, meter),
@@ -152,6 +153,15 @@ def scene_message(
         "sentMs": sent_ms,
         "ended": False,
     }
+
+
+def problem_said(report: SceneReport, language: Language) -> tuple[str, Language]:
+    """Say what is wrong with the picture, and in which language that is.
+
+    A frame that can't be read brings words of its own, in English.
+    """
+    known = context_wording(language).picture_problem(report.picture)
+    return (known, language) if known else (report.problem or "", "en")
 
 
 def error_message(error: ReleafError) -> dict[str, Any]:
@@ -200,6 +210,13 @@ def contrast(frame: Pixels, box: tuple[float, float, float, float]) -> float | N
     around = float((grey.sum() - within.sum()) / (grey.size - within.size))
     brightest = inside + around
     return abs(inside - around) / brightest if brightest > 0 else 0.0
+
+
+def _problem(report: SceneReport, language: Language) -> dict[str, str | None]:
+    if report.problem is None:
+        return {"problem": None, "problemLanguage": None, "problemVoice": None}
+    text, spoken_in = problem_said(report, language)
+    return {"problem": text, "problemLanguage": spoken_in, "problemVoice": VOICES[spoken_in]}
 
 
 def _object(

@@ -11,6 +11,7 @@ from components import maxsight_context, maxsight_sound
 from components.context import AppContext
 from components.events import LATEST, QUIET
 from components.maxsight_actions import MaxSightTab
+from components.maxsight_camera_wording import camera_words_html
 from components.maxsight_form import (
     DIRECTIONS,
     FORM,
@@ -69,7 +70,8 @@ def build(context: AppContext) -> None:
     }
     with gr.Column(elem_id="maxsight"):
         _hidden_parts(parts)
-        plain_html("<h2>MaxSight</h2>", elem_id="maxsight-title")
+        # The words come with the heading: the page's script says them, in the alerts' language.
+        plain_html(f"<h2>MaxSight</h2>{camera_words_html()}", elem_id="maxsight-title")
         plain_html(NOTE, elem_id="maxsight-note")
         with gr.Row(equal_height=False, elem_id="maxsight-live"):
             with gr.Column(scale=3, min_width=300):
@@ -260,6 +262,9 @@ def _wire(tab: MaxSightTab, parts: Parts) -> None:
     )
     parts["voice"].change(
         None, parts["voice"], js="(who) => { window.releafMaxSight?.spokenBy(who); }", **QUIET
+    )
+    parts["language"].change(
+        None, parts["language"], js="(tag) => { window.releafMaxSight?.language(tag); }", **QUIET
     )
     gr.on(
         [parts["load"].input, parts["start"].click],

@@ -45,6 +45,7 @@ SCRIPTS = (
     "upcycle.js",
     "journey.js",
     "maxsight_draw.js",
+    "maxsight_words.js",
     "maxsight_voice.js",
     "maxsight_view.js",
     "maxsight_camera.js",

@@ -81,23 +81,24 @@
     main.scrollIntoView({ block: "start" });
   }
 
-  // Gradio says nothing when the camera can't be had, so the page does.
-  function howToAllow() {
-    const browser = navigator.userAgent;
-    if (/iPhone|iPad/.test(browser)) {
-      return "Press the symbol beside the address, open Website Settings and allow the camera.";
-    }
-    if (/Firefox/.test(browser)) {
-      return "Press the camera symbol beside the address, take the block away, then try again.";
-    }
-    if (/Safari/.test(browser) && !/Chrom/.test(browser)) {
-      return "Open the menu Safari, Settings for this website, and allow the camera.";
-    }
-    return "Press the symbol on the left of the address, allow the camera, then try again.";
+  // Each browser has its own place to allow a camera or a microphone.
+  function browser() {
+    const agent = navigator.userAgent;
+    if (/iPhone|iPad/.test(agent)) return "ios";
+    if (/Firefox/.test(agent)) return "firefox";
+    return /Safari/.test(agent) && !/Chrom/.test(agent) ? "safari" : "other";
   }
+
+  // Gradio says nothing when the camera can't be had, so the page does.
+  const HOW_TO_ALLOW = {
+    ios: "Press the symbol beside the address, open Website Settings and allow the camera.",
+    firefox: "Press the camera symbol beside the address, take the block away, then try again.",
+    safari: "Open the menu Safari, Settings for this website, and allow the camera.",
+    other: "Press the symbol on the left of the address, allow the camera, then try again.",
+  };
   const NO_CAMERA = "No camera was found on this device. Connect one, then try again.";
   const CAMERA_REASONS = {
-    NotAllowedError: `The browser did not allow the camera. ${howToAllow()}`,
+    NotAllowedError: `The browser did not allow the camera. ${HOW_TO_ALLOW[browser()]}`,
     NotFoundError: NO_CAMERA,
     OverconstrainedError: NO_CAMERA,
     NotReadableError: "The camera is busy in another program. Close that one, then try again.",
@@ -110,10 +111,10 @@
   function sayWhyNoCamera(reason) {
     const why = CAMERA_REASONS[reason] ?? "The camera could not be started. Load the page again.";
     const text = `${why} You can also choose a photo.`;
-    announce(text, true);
-    // A tab that shows it in a place of its own says so.
-    const told = new CustomEvent("releaf-no-camera", { detail: text, cancelable: true });
+    // A tab that says and shows it in a way of its own says so.
+    const told = new CustomEvent("releaf-no-camera", { detail: reason, cancelable: true });
     if (!document.dispatchEvent(told)) return;
+    announce(text, true);
     const places = CAMERA_PLACES.map((id) => document.getElementById(id));
     const open = places.find((place) => place?.offsetParent);
     if (!open) return;
@@ -223,6 +224,6 @@
     return isRemoved ? null : photo;
   }
 
-  window.releaf = { announce, onChange, photoSent, sayWhyNoCamera };
+  window.releaf = { announce, browser, onChange, photoSent, sayWhyNoCamera };
   repair();
 })();

@@ -7,6 +7,7 @@
   const view = window.releafMaxSightView;
   const voice = window.releafMaxSightVoice;
   const camera = window.releafMaxSightCamera;
+  const words = window.releafMaxSightWords;
   const byId = (id) => document.getElementById(id);
 
   // A box older than this may be elsewhere by now: it fades, and is gone.
@@ -57,7 +58,7 @@
   }
 
   function tellWhatWasSaid() {
-    view.said(lastSaid?.text ?? "", lastSaid?.lang ?? "en", voice.whySilent());
+    view.said(lastSaid?.text ?? "", lastSaid?.lang ?? words.language(), voice.whySilent());
   }
 
   // --- On and off ---------------------------------------------------------------------------
@@ -72,7 +73,7 @@
     view.restart();
     lastAlertId = 0;
     voice.unlock();
-    view.state(null, "Starting", "Allow the camera if the browser asks.");
+    view.state(null, words.say("state.starting"), words.say("state.allow"));
     // On a phone picture and words together fill the screen.
     if (window.innerWidth <= PHONE_PX) byId("maxsight-live")?.scrollIntoView({ block: "start" });
     try {
@@ -86,7 +87,7 @@
     setPhase("running");
     camera.stream(true);
     otherPages?.postMessage("started");
-    view.state(null, "Looking", "The first answer comes in a moment.");
+    view.state(null, words.say("state.looking"), words.say("state.first"));
     const lock = await navigator.wakeLock?.request("screen").catch(() => null);
     if (isOurs()) awake = lock;
     else lock?.release();
@@ -96,7 +97,7 @@
     run += 1;
     camera.end();
     setPhase("idle");
-    view.state(null, "No camera", why, { isProblem: true });
+    view.state(null, words.say("state.no_camera"), why, { isProblem: true });
   }
 
   function stop(why = "") {
@@ -109,8 +110,8 @@
     voice.quiet();
     restart();
     setPhase("idle");
-    view.state(null, "Camera off", why || "Press Start camera to look again.");
-    voice.say(why ? `Camera off. ${why}` : "Camera off.");
+    view.state(null, words.say("state.stopped"), why || words.say("state.again"));
+    voice.say(words.say("stopped.said", { why }).trim());
   }
 
   // Another stop than the button's also tells the server, by way of that button.
@@ -151,8 +152,8 @@
     const isCamera = next.source === "camera";
     // What was on its way when the camera was stopped is old.
     if (isCamera && phase !== "running") return;
-    if (!isCamera) stopBecause("You chose a photo or a video.");
-    if (isWaiting) voice.say("The app answers again.");
+    if (!isCamera) stopBecause(words.say("stopped.other_source"));
+    if (isWaiting) voice.say(words.say("state.answers"));
     isWaiting = false;
     failingSince = null;
     heardAt = performance.now();
@@ -175,19 +176,20 @@
     }
     view.list(message.objects, mode, message.language);
     if (message.problem) {
-      view.state(null, "No clear view", message.problem, { isProblem: true, isPressing: false });
+      const known = { isProblem: true, isPressing: false, whatLang: message.problemLanguage };
+      view.state(null, words.say("state.no_clear_view"), message.problem, known);
       // A covered lens must never be as silent as a safe street.
       if (now - problem.since > GONE_AFTER_MS && !problem.isSaid) {
         problem.isSaid = true;
-        voice.say(message.problem, { isInterrupting: true });
+        voice.say(message.problem, { isInterrupting: true, lang: message.problemVoice });
       }
       return;
     }
     const first = [...message.objects].sort((one, other) => other.urgency - one.urgency)[0];
     const isExplained = first?.urgency >= message.urgency || message.urgency < 2;
-    const nothing = isExplained ? "Nothing known is in view." : "Something ahead may be dangerous.";
+    const nothing = words.say(isExplained ? "state.nothing" : "state.danger");
     const what = first && isExplained ? first.said : nothing;
-    const more = { isPressing: false, lang: what === first?.said ? message.language : "en" };
+    const more = { isPressing: false, lang: message.language };
     view.state(message.urgency, message.urgencyWord ?? "", what, more);
   }
 
@@ -208,12 +210,17 @@
     message = null;
     drawBoxes(0);
     view.list([], mode);
-    view.state(null, "MaxSight can't look", text, { isProblem: true });
+    sayNoLook(text);
     if (failingSince === null) window.releaf.announce(text, true);
     failingSince ??= now;
     if (phase !== "running" || now - failingSince < GIVES_UP_AFTER_MS) return;
     stopBecause("");
-    view.state(null, "MaxSight can't look", text, { isProblem: true });
+    sayNoLook(text);
+  }
+
+  // The server words its errors in English.
+  function sayNoLook(text) {
+    view.state(null, words.say("state.cannot_look"), text, { isProblem: true, whatLang: "en" });
   }
 
   function summary(given) {
@@ -226,20 +233,20 @@
 
   function tick() {
     if (phase !== "running") return;
-    if (!tab()?.offsetParent) return stopBecause("You left the tab.");
+    if (!tab()?.offsetParent) return stopBecause(words.say("stopped.left_tab"));
     const age = performance.now() - heardAt;
     if (message && age > GONE_AFTER_MS) {
       message = null;
       drawBoxes(0);
       view.list([], mode);
-      view.state(null, "Waiting", "The last answer is more than a second old.");
+      view.state(null, words.say("state.waiting"), words.say("state.old"));
     } else if (message && age > FADES_AFTER_MS && !isStill.matches) {
       drawBoxes(1 - (age - FADES_AFTER_MS) / (GONE_AFTER_MS - FADES_AFTER_MS));
     }
     if (age <= WAITING_AFTER_MS || isWaiting) return;
     isWaiting = true;
-    const why = "No answer from the app for 2 seconds. Don't rely on it now.";
-    view.state(null, "Waiting", why, { isProblem: true });
+    const why = words.say("state.no_answer");
+    view.state(null, words.say("state.waiting"), why, { isProblem: true });
     voice.say(why, { isInterrupting: true });
   }
 
@@ -249,7 +256,7 @@
     voice.mute(isWanted);
     mark();
     tellWhatWasSaid();
-    window.releaf.announce(isWanted ? "Muted." : "Sound on.");
+    window.releaf.announce(words.say(isWanted ? "said.muted" : "said.unmuted"), false, words.language());
   }
 
   function spokenBy(choice) {
@@ -262,10 +269,15 @@
     mark();
   }
 
+  function language(wanted) {
+    words.setLanguage(wanted);
+    tellWhatWasSaid();
+  }
+
   document.addEventListener("click", (event) => {
     const target = event.target instanceof Element ? event.target : null;
     const other = target?.closest('[id^="tab-"][id$="-button"]');
-    if (other && other.id !== "tab-maxsight-button") return leave("You left the tab.");
+    if (other && other.id !== "tab-maxsight-button") return leave(words.say("stopped.left_tab"));
     const id = target?.closest("button")?.id;
     if (id === "maxsight-start") start();
     else if (id === "maxsight-stop") stop();
@@ -276,10 +288,10 @@
   // --- The page around ----------------------------------------------------------------------
 
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) leave("The page was out of sight. Press Start camera to look again.");
+    if (document.hidden) leave(words.say("stopped.hidden"));
   });
   window.addEventListener("pagehide", () => {
-    leave("The page was left.");
+    leave(words.say("stopped.left_page"));
     voice.quiet();
   });
   window.addEventListener("resize", () => drawBoxes());
@@ -290,7 +302,7 @@
 
   const otherPages = "BroadcastChannel" in window ? new BroadcastChannel("releaf-maxsight") : null;
   otherPages?.addEventListener("message", () => {
-    stopBecause("MaxSight was started in another tab or window. Two voices at once can't be understood.");
+    stopBecause(words.say("stopped.other_page"));
   });
 
   // Gradio draws the parts when the tab is first opened; the script's marks are put on them here.
@@ -306,5 +318,5 @@
 
   setInterval(tick, TICK_MS);
   window.releaf.onChange(mark);
-  window.releafMaxSight = { show, start, stop, mute, spokenBy, summary, mode: setMode, repeat: voice.repeat };
+  window.releafMaxSight = { show, start, stop, mute, spokenBy, summary, language, mode: setMode, repeat: voice.repeat };
 })();

@@ -3,6 +3,7 @@
   "use strict";
   if (window.releafMaxSightCamera) return;
 
+  const words = window.releafMaxSightWords;
   const LOOK_AGAIN_MS = 40;
   const within = (selector) => document.querySelector(`#maxsight-camera ${selector}`);
   const video = () => within("video");
@@ -17,9 +18,16 @@
 
   document.addEventListener("releaf-no-camera", (event) => {
     if (!isOpening) return;
-    refusal = event.detail;
+    refusal = whyRefused(event.detail);
     event.preventDefault();
+    window.releaf.announce(refusal, true, words.language());
   });
+
+  function whyRefused(reason) {
+    const known = words.has(`refused.${reason}`) ? reason : "other";
+    const how = words.say(`allow.${window.releaf.browser()}`);
+    return words.say("refused.photo", { why: words.say(`refused.${known}`, { how }) });
+  }
 
   // The first time Gradio's own button asks for the camera; it has none for a second time.
   async function ask(isWanted) {
@@ -59,7 +67,7 @@
     const wanted = track.getConstraints();
     if (Object.keys(wanted).length) wish = { video: wanted };
     track.addEventListener("ended", () => {
-      if (isWanted()) whenEnded("The camera was switched off or is used by another program.");
+      if (isWanted()) whenEnded(words.say("stopped.taken"));
     });
     return true;
   }

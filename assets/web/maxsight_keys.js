@@ -3,6 +3,7 @@
   "use strict";
   if (window.releafMaxSightKeys) return;
 
+  const words = window.releafMaxSightWords;
   const STORED_AS = "releaf-maxsight-keys";
   const TYPED_INTO = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable=true]";
   const tab = () => document.getElementById("maxsight");
@@ -34,7 +35,7 @@
   function toggle() {
     areOn = !areOn;
     mark();
-    window.releaf.announce(areOn ? "Single keys on." : "Single keys off.");
+    window.releaf.announce(words.say(areOn ? "said.keys_on" : "said.keys_off"), false, words.language());
     try {
       localStorage.setItem(STORED_AS, areOn ? "on" : "off");
     } catch {

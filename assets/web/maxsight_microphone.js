@@ -113,14 +113,6 @@
     if (open === own) open = null;
   }
 
-  // Each browser has its own place to allow a microphone.
-  function browser() {
-    const agent = navigator.userAgent;
-    if (/iPhone|iPad/.test(agent)) return "ios";
-    if (/Firefox/.test(agent)) return "firefox";
-    return /Safari/.test(agent) && !/Chrom/.test(agent) ? "safari" : "other";
-  }
-
   // Two bytes a sample, the lower one first, as base64.
   function asText(pieces) {
     const length = pieces.reduce((sum, one) => sum + one.length, 0);
@@ -141,6 +133,6 @@
   }
 
   window.releafMaxSightMicrophone = {
-    start, end, asText, browser, tracks: () => open?.stream.getTracks() ?? [],
+    start, end, asText, tracks: () => open?.stream.getTracks() ?? [],
   };
 })();

@@ -75,7 +75,7 @@
   function fail(name) {
     phase = "idle";
     const known = words.page[`microphone_${name}`] ? name : "other";
-    const how = known === "NotAllowedError" ? ` ${say(`allow_${microphone.browser()}`)}` : "";
+    const how = known === "NotAllowedError" ? ` ${say(`allow_${window.releaf.browser()}`)}` : "";
     why = { word: say("stopped"), what: say(`microphone_${known}`) + how, isProblem: true };
     announce(why.what, true);
     draw();

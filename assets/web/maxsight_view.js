@@ -4,6 +4,7 @@
   if (window.releafMaxSightView) return;
 
   const draw = window.releafMaxSightDraw;
+  const words = window.releafMaxSightWords;
   const FRAMES = 200;
   // Words that change faster than this can't be read.
   const READABLE_MS = 250;
@@ -53,14 +54,15 @@
   const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
   // The large line: a shape, a word, and what it is about. `urgency` is null where nothing is known.
-  function state(urgency, word, what, { isProblem = false, isPressing = true, lang = "en" } = {}) {
+  function state(urgency, word, what, { isProblem = false, isPressing = true, lang = words.language(), whatLang = lang } = {}) {
     const level = isProblem ? "problem" : urgency === null ? "none" : urgency;
     const rose = urgency !== null && urgency > (shown.urgency ?? -1);
     shown.urgency = urgency;
     const build = () => {
-      const words = make("div", "", make("p", "state-word", sentence(word)), make("p", "state-what", what));
-      words.lang = lang;
-      return [make("div", `state-line urgency-${level}`, urgency === null ? null : draw.shapeIcon(urgency, 44), words)];
+      const lines = [make("p", "state-word", sentence(word)), make("p", "state-what", what)];
+      [lines[0].lang, lines[1].lang] = [lang, whatLang];
+      const shape = urgency === null ? null : draw.shapeIcon(urgency, 44);
+      return [make("div", `state-line urgency-${level}`, shape, make("div", "", ...lines))];
     };
     const more = { isPressing: isPressing || rose, box: "status" };
     update("state", `${level}|${word}|${what}`, build, more);
@@ -68,13 +70,19 @@
 
   // The line under it: what was said last, and why nothing is heard if so.
   function said(text, lang, why) {
+    const begin = words.say("said.last");
     const build = () => {
-      if (!text) return why ? [make("p", "quiet", why)] : [];
-      const words = make("span", "", text);
-      words.lang = lang;
-      return [make("p", "", "Last said: ", words), ...(why ? [make("p", "quiet", why)] : [])];
+      const lines = [];
+      if (text) {
+        const spoken = make("span", "", text);
+        spoken.lang = lang;
+        lines.push(make("p", "", `${begin} `, spoken));
+      }
+      if (why) lines.push(make("p", "quiet", why));
+      for (const line of lines) line.lang = words.language();
+      return lines;
     };
-    update("said", `${text}|${why}`, build, { isPressing: true, box: "status" });
+    update("said", `${begin}|${text}|${why}`, build, { isPressing: true, box: "status" });
   }
 
   function item(thing, mode, lang) {
@@ -140,13 +148,13 @@
       part.replaceChildren(canvas, make("div", "strip-words"));
     }
     shown.strip = { part, at: now };
-    const words = stripWords();
+    const told = stripWords();
     draw.strip(canvas, stages, FRAMES);
     canvas.setAttribute("aria-label", `Stage A's time in the last ${stages.length} frames, in words below`);
     part.querySelector(".strip-words").replaceChildren(
-      make("dl", "strip-facts", ...words.facts),
-      make("ul", "strip-legend", ...words.legend),
-      make("p", "quiet", `Now: ${words.reason}`),
+      make("dl", "strip-facts", ...told.facts),
+      make("ul", "strip-legend", ...told.legend),
+      make("p", "quiet", `Now: ${told.reason}`),
     );
   }
 

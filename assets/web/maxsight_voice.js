@@ -3,12 +3,12 @@
   "use strict";
   if (window.releafMaxSightVoice) return;
 
+  const words = window.releafMaxSightWords;
   const synth = window.speechSynthesis ?? null;
   // What was seen this long ago may be elsewhere by now.
   const WAITS_AT_MOST_MS = 4000;
   // Some browsers never say that they are done.
   const SPEAKS_AT_MOST_MS = 20000;
-  const OWN_LANGUAGE = "en-US";
 
   let by = "page";
   let isMuted = false;
@@ -29,12 +29,12 @@
   const isSpokenHere = (lang) => by === "page" && !isBroken && voiceFor(lang) !== null;
 
   // Says in words why nothing is heard; empty where the page's own voice speaks.
-  function whySilent(lang = last?.lang ?? OWN_LANGUAGE) {
-    if (isMuted) return "Muted. Alerts are shown, and felt on phones.";
-    if (by === "off") return "Speech is off. Alerts are shown, and felt on phones.";
-    if (by === "reader") return "Alerts go to your screen reader.";
+  function whySilent(lang = last?.lang ?? words.tag()) {
+    if (isMuted) return words.say("silent.muted");
+    if (by === "off") return words.say("silent.switched_off");
+    if (by === "reader") return words.say("silent.reader");
     if (isSpokenHere(lang)) return "";
-    return "This browser has no voice for this language. Alerts are shown, and go to a screen reader.";
+    return words.say("silent.no_voice");
   }
 
   function done(utterance) {
@@ -88,7 +88,7 @@
   }
 
   const asAlert = (given) => ({
-    lang: OWN_LANGUAGE, rate: 1, urgency: 0, haptic: [], isInterrupting: false, ...given,
+    lang: words.tag(), rate: 1, urgency: 0, haptic: [], isInterrupting: false, ...given,
   });
 
   // An alert of the server: heard, felt, and kept for "Repeat".
@@ -105,7 +105,7 @@
 
   function repeat() {
     if (last) send({ ...last, isInterrupting: true });
-    else say("Nothing was said yet.");
+    else say(words.say("said.nothing"));
     return last;
   }
 

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visits
 from tests.browser.maxsight_page import (
+    DEVICE_ERRORS,
     FAKE_VOICE,
     HIDE,
     OVERLAY,
@@ -118,6 +119,27 @@ def test_a_camera_that_cannot_be_had_is_explained_once_and_can_be_tried_again(
                 arg=told,
             )
     expect(page.locator("#camera-note")).to_have_count(0)
+
+
+def test_what_the_page_says_by_itself_is_shown_and_spoken_in_the_language_of_the_alerts(
+    paint_visits: Visits,
+) -> None:
+    page = open_maxsight(paint_visits, script=FAKE_VOICE + DEVICE_ERRORS)
+    unfold(page, "#maxsight-settings")
+    page.get_by_role("radio", name="Deutsch").check()
+    start_button(page).click()
+    expect(state(page)).to_contain_text("Gefahr")
+    expect(page.locator("#maxsight-status .maxsight-said")).to_contain_text("Zuletzt gesagt:")
+    stop_button(page).click()
+    expect(state(page).locator(".state-word")).to_have_text("Kamera aus")
+    expect(state(page).locator(".state-word")).to_have_attribute("lang", "de")
+    spoken = "utterances.filter((one) => one.text === 'Kamera aus.').map((one) => one.lang)"
+    assert page.evaluate(spoken) == ["de-DE"]
+    page.evaluate("window.deviceError = 'NotFoundError'")
+    start_button(page).click()
+    expect(state(page)).to_contain_text("Keine Kamera")
+    expect(state(page)).to_contain_text("Schließen Sie eine an")
+    page.wait_for_function("heard.some((one) => one.text.includes('Schließen Sie eine an'))")
 
 
 def test_without_answers_the_boxes_vanish_and_the_page_says_that_it_waits(

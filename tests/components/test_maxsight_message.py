@@ -22,6 +22,8 @@ from components.maxsight_message import (
     said_message,
     scene_message,
 )
+from engines.maxsight.classes import Language
+from engines.maxsight.picture_state import PROBLEMS
 from engines.maxsight.preferences import LANGUAGES, Preferences
 from engines.maxsight.scheduler import Alert
 from engines.maxsight.session import SceneReport
@@ -70,7 +72,8 @@ def test_a_message_has_the_keys_that_the_page_reads() -> None:
     message = message_of()
     assert set(message) == {
         "frame", "source", "at_s", "size", "mode", "language", "urgency", "urgencyWord",
-        "problem", "objects", "alerts", "stage", "picture", "progress", "sentMs", "ended",
+        "problem", "problemLanguage", "problemVoice", "objects", "alerts", "stage", "picture",
+        "progress", "sentMs", "ended",
     }  # fmt: skip
     assert (message["frame"], message["at_s"], message["size"]) == (12, 3.2, [480, 640])
     assert (message["urgency"], message["urgencyWord"]) == (2, "warning")
@@ -128,8 +131,21 @@ def test_a_frame_that_could_not_be_read_has_a_problem_and_no_urgency() -> None:
         replace(REPORT, tier1=None, tracks=(), urgency=None, gate=None, problem="Uncover it.")
     )
     assert message["problem"] == "Uncover it."
+    assert (message["problemLanguage"], message["problemVoice"]) == ("en", "en-US")
     assert [message[key] for key in ("urgency", "urgencyWord", "size", "stage")] == [None] * 4
     assert message["objects"] == []
+
+
+@pytest.mark.parametrize(
+    ("language", "word"), [("en", "black"), ("es", "negra"), ("de", "schwarz")]
+)
+def test_a_black_picture_is_told_in_the_language_of_the_alerts(
+    language: Language, word: str
+) -> None:
+    report = replace(REPORT, picture="black", problem=PROBLEMS["black"])
+    message = message_of(report, preferences=Preferences(language=language))
+    assert word in message["problem"]
+    assert (message["problemLanguage"], message["problemVoice"]) == (language, VOICES[language])
 
 
 def test_an_alert_carries_its_own_language_and_how_it_is_said() -> None:
