@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engines.upcycle.features import WIDTH
+from engines.upcycle.generated_files import remove_generated_files
 from engines.upcycle.knowledge import RELATIONS
 
 HIDDEN = 256
@@ -75,6 +76,7 @@ class GraphSage(GraphNetwork):
         self.convolutions = nn.ModuleList(
             SAGEConv((a, a), b, aggr="mean") for a, b in pairwise(sizes)
         )
+        remove_generated_files()
         self.norms = nn.ModuleList(nn.BatchNorm1d(HIDDEN) for _ in range(2))
 
     def step(self, place: int, sources: Tensor, targets: Tensor, messages: Messages) -> Tensor:
@@ -98,6 +100,7 @@ class Gat(GraphNetwork):
                 GATConv((HIDDEN, HIDDEN), OUT, concat=False, add_self_loops=False, **common),
             ]
         )
+        remove_generated_files()
         # A node's own state comes by a way of its own, so that one without neighbours has one too.
         self.skips = nn.ModuleList(
             nn.Linear(a, b, bias=False)
@@ -132,8 +135,6 @@ class RelationalSage(GraphNetwork):
     BASES = 4
 
     def __init__(self) -> None:
-        # Imported here: it takes over a second, and the page need not wait for it.
-
         super().__init__()
         sizes = ((WIDTH, HIDDEN), (HIDDEN, HIDDEN), (HIDDEN, OUT))
         self.bases = nn.ParameterList(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch_geometric.nn import LightGCN
 
 from engines.upcycle.fit.data import Split
+from engines.upcycle.generated_files import remove_generated_files
 from engines.upcycle.tensors import GraphData, pair_matrix, property_matrices
 
 Scores = NDArray[np.float64]
@@ -62,6 +63,7 @@ def light_gcn(data: GraphData, split: Split, seed: int) -> Scores:
     forward = torch.stack([pairs[:, 0], pairs[:, 1] + items])
     edge_index = torch.cat([forward, forward.flip(0)], dim=1)
     model = LightGCN(items + projects, LIGHTGCN_WIDTH, LIGHTGCN_LAYERS)
+    remove_generated_files()
     optimizer = torch.optim.Adam(model.parameters(), lr=LIGHTGCN_LEARNING_RATE)
     for _ in range(LIGHTGCN_STEPS):
         negatives = rng.integers(0, projects, len(split.train))
