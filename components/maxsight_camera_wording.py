@@ -1,4 +1,4 @@
-"""What MaxSight's page says by itself of the camera, in the language of the alerts."""
+"""What MaxSight's page says by itself of camera and text, in the language of the alerts."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _STATES = (
 )
 _STOPPED = "other_source left_tab hidden left_page other_page taken"
 _SAID = "last nothing muted unmuted keys_on keys_off"
+_READ = "reading takes failed found none unseen"
 _REFUSED = "NotFoundError NotReadableError AbortError insecure other"
 # Every text of the file, by its dotted path, and what it has to fill in.
 PLACES: dict[str, set[str]] = {
@@ -27,6 +28,10 @@ PLACES: dict[str, set[str]] = {
     **{f"stopped.{name}": set() for name in _STOPPED.split()},
     **{f"said.{name}": set() for name in _SAID.split()},
     **{f"silent.{name}": set() for name in ("muted", "switched_off", "reader", "no_voice")},
+    "find.looking_for": {"name"},
+    "find.start": set(),
+    **{f"read.{name}": set() for name in _READ.split()},
+    "read.frame": {"frame"},
     "refused.NotAllowedError": {"how"},
     **{f"refused.{name}": set() for name in _REFUSED.split()},
     "refused.photo": {"why"},

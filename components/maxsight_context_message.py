@@ -24,11 +24,6 @@ Message = dict[str, Any]
 VERY_SURE, FAIRLY_SURE = 0.97, 0.9
 # From here on a thing is easy to see, or can be seen.
 EASY, MIDDLING = 0.6, 0.25
-LANGUAGE_NAMES = {
-    "en": "English", "es": "Spanish", "de": "German", "fr": "French", "it": "Italian",
-    "pt": "Portuguese", "nl": "Dutch", "ja": "Japanese", "ko": "Korean", "zh": "Chinese",
-    "el": "Greek",
-}  # fmt: skip
 
 
 def context_message(
@@ -71,7 +66,7 @@ def context_message(
         "crossings": [
             words.crossing(one.thing.class_id, one.comes_from) for one in context.crossings
         ],
-        "lines": [line_message(line) for line in context.lines],
+        "lines": [line_message(line, words) for line in context.lines],
         "problems": list(context.problems),
         "ms": round(latency_ms, 1) if is_developer else None,
         "graph": context.graph.as_text() if is_developer and context.graph else None,
@@ -105,7 +100,7 @@ def guidance_message(
         "perS": None if guidance.tones_per_s is None else round(guidance.tones_per_s, 2),
         "pan": None if guidance.tone_pan is None else round(guidance.tone_pan, 2),
         "findability": None if score is None else round(score, 2),
-        "easy": "" if score is None else easiness(score),
+        "easy": "" if score is None else easiness(score, context_wording(language)),
         "reasons": guidance.reasons_text,
     }
 
@@ -114,7 +109,8 @@ def read_message(
     lines: Sequence[TextLine], preferences: Preferences, *, number: int, frame_id: int
 ) -> Message:
     """Say the text that was read; it is spoken in its own language where all lines agree."""
-    text = context_wording(preferences.language).read(lines, sure=FAIRLY_SURE)
+    words = context_wording(preferences.language)
+    text = words.read(lines, sure=FAIRLY_SURE)
     written = {line.language for line in lines}
     (only,) = written if len(written) == 1 else (None,)
     is_plain = all(line.confidence >= FAIRLY_SURE for line in lines)
@@ -123,20 +119,20 @@ def read_message(
         "kind": "read",
         "n": number,
         "frame": frame_id,
-        "lines": [line_message(line) for line in lines],
+        "lines": [line_message(line, words) for line in lines],
         "text": text,
         "lang": VOICES[spoken_in],
         "rate": preferences.voice_speed,
     }
 
 
-def line_message(line: TextLine) -> Message:
+def line_message(line: TextLine, words: ContextWording) -> Message:
     """Say a line of text, its language and how sure it is, in words."""
     return {
         "text": line.text,
         "lang": line.language,
-        "language": LANGUAGE_NAMES.get(line.language or "", "language not known"),
-        "sure": sureness(line.confidence),
+        "language": words.language_name(line.language),
+        "sure": sureness(line.confidence, words),
     }
 
 
@@ -169,18 +165,18 @@ def eyes_message(
     }
 
 
-def sureness(confidence: float) -> str:
+def sureness(confidence: float, words: ContextWording) -> str:
     """Say in words how sure a line of text is, from a confidence in [0, 1]."""
     if confidence >= VERY_SURE:
-        return "very sure"
-    return "fairly sure" if confidence >= FAIRLY_SURE else "less sure"
+        return words.sure("very")
+    return words.sure("fairly" if confidence >= FAIRLY_SURE else "less")
 
 
-def easiness(score: float) -> str:
+def easiness(score: float, words: ContextWording) -> str:
     """Say in words how easy a thing is to see, from a findability in [0, 1]."""
     if score >= EASY:
-        return "easy to see"
-    return "not so easy to see" if score >= MIDDLING else "hard to see"
+        return words.to_see("easy")
+    return words.to_see("middling" if score >= MIDDLING else "hard")
 
 
 def name_of(class_id: str, preferences: Preferences) -> str:
@@ -201,7 +197,7 @@ def _object(
         "name": name_of(seen.class_id, preferences),
         "distance": "" if distance is None else words.error_bar(distance),
         "findability": None if found is None else round(found.score, 2),
-        "easy": "" if found is None else easiness(found.score),
+        "easy": "" if found is None else easiness(found.score, words),
         "reasons": "" if found is None else words.hard_to_see(found.reasons),
         "contrastRatio": None if measures is None else round(measures.wcag_ratio, 1),
     }

@@ -64,7 +64,7 @@
       sought = null;
       tone.stop();
       view.find(null);
-      voice.say(message.error);
+      voice.say(message.error, { lang: message.lang });
       return;
     }
     sought = message.name;

@@ -3,6 +3,7 @@
   "use strict";
   if (window.releafMaxSightContextView) return;
 
+  const words = window.releafMaxSightWords;
   // Words that change faster than this can't be read.
   const READABLE_MS = 500;
   const shown = {};
@@ -38,18 +39,23 @@
   // The thing that is looked for; `name` alone where no frame has come yet, nothing without a search.
   function find(name, guidance, isPressing = true) {
     if (!name) return put("find", []);
+    // The language may have been changed since the search began.
+    const called = guidance?.name ?? name;
     if (!isPressing && isTooSoon("find")) return;
     const reasons = guidance?.reasons || (guidance?.easy ? `${sentence(guidance.easy)}.` : "");
-    const text = guidance?.text ?? "Start the camera, and it is looked for.";
+    const text = guidance?.text ?? words.say("find.start");
     put("find", [make("div", `context-card${guidance?.isInView ? " is-found" : ""}`,
-      make("p", "context-head", `Looking for: ${name}`),
-      inLanguage("p", "context-what", text, guidance?.language),
-      reasons ? inLanguage("p", "quiet", reasons, guidance.reasons ? guidance.language : "en") : null,
+      inLanguage("p", "context-head", words.say("find.looking_for", { name: called }), words.language()),
+      inLanguage("p", "context-what", text, guidance?.language ?? words.language()),
+      reasons ? inLanguage("p", "quiet", reasons, guidance.language) : null,
     )]);
   }
 
   function reading() {
-    put("read", [make("div", "context-card", make("p", "context-head", "Reading the text"), make("p", "quiet", "This takes a few seconds."))]);
+    const head = make("p", "context-head", words.say("read.reading"));
+    const card = make("div", "context-card", head, make("p", "quiet", words.say("read.takes")));
+    card.lang = words.language();
+    put("read", [card]);
   }
 
   function line(one) {
@@ -59,25 +65,28 @@
 
   function read(message) {
     const count = message.lines?.length ?? 0;
-    const head = message.error ? "The text can't be read" : count ? "Text, in reading order" : "No text found";
-    put("read", [make("div", "context-card",
+    const head = words.say(message.error ? "read.failed" : count ? "read.found" : "read.none");
+    const card = make("div", "context-card",
       make("p", "context-head", head),
-      message.error ? make("p", "", message.error) : null,
+      message.error ? inLanguage("p", "", message.error, message.lang) : null,
       count ? make("ol", "context-lines", ...message.lines.map(line)) : null,
-      message.error || count ? null : make("p", "quiet", "There may be text that is too small, blurred or turned away."),
-      Number.isFinite(message.frame) ? make("p", "quiet", `Read in frame ${message.frame}.`) : null,
-    )]);
+      message.error || count ? null : make("p", "quiet", words.say("read.unseen")),
+      Number.isFinite(message.frame) ? make("p", "quiet", words.say("read.frame", { frame: message.frame })) : null,
+    );
+    card.lang = words.language();
+    put("read", [card]);
   }
 
   function thing(one, lang) {
     const name = make("strong", "", one.name);
     name.lang = lang;
+    const why = one.reasons || sentence(one.easy);
     const facts = [];
-    if (one.findability !== null) facts.push(`findability ${percent(one.findability)}`, ...(one.reasons ? [] : [one.easy]));
+    if (one.findability !== null) facts.push(`findability ${percent(one.findability)}`);
     if (one.contrastRatio !== null) facts.push(`contrast ${one.contrastRatio.toFixed(1)} : 1`);
     return make("li", "",
       make("p", "", name, one.distance ? ": " : "", inLanguage("span", "", one.distance, lang)),
-      make("p", "quiet", facts.join(" · "), facts.length && one.reasons ? ". " : "", inLanguage("span", "", one.reasons, lang)),
+      make("p", "quiet", facts.join(" · "), facts.length && why ? ". " : "", inLanguage("span", "", why, lang)),
     );
   }
 

@@ -29,6 +29,8 @@ NO_ROOM_M, ONE_METRE_M = 0.75, 1.75
 UNSEEN_FLOOR_M = 1.5
 
 _ONE_WORD = "small low_contrast clutter glare occluded"
+# Languages that a text may be taken to be written in, by ISO 639-1.
+_LANGUAGES_READ = "en es de fr it pt nl ja ko zh el unknown"
 _WAY_WORDS = "blocked crowded crossing clutter glare dark"
 # Every text of the file, by its dotted path, and what it has to fill in.
 PLACES: dict[str, set[str]] = {
@@ -58,6 +60,9 @@ PLACES: dict[str, set[str]] = {
     "asked.maybe": {"text"},
     "asked.too_late": set(),
     **{f"picture.{state}": set() for state in PROBLEMS},
+    **{f"sure.{step}": set() for step in ("very", "fairly", "less")},
+    **{f"to_see.{step}": set() for step in ("easy", "middling", "hard")},
+    **{f"language.{name}": set() for name in _LANGUAGES_READ.split()},
 }
 
 
@@ -125,6 +130,18 @@ class ContextWording:
     def picture_problem(self, state: PictureState) -> str:
         """Say what is wrong with the picture and what to do; empty where nothing is known."""
         return _sentence(self._texts.get(f"picture.{state}", ""))
+
+    def sure(self, step: Literal["very", "fairly", "less"]) -> str:
+        """Say how sure a line of text is."""
+        return self._texts[f"sure.{step}"]
+
+    def to_see(self, step: Literal["easy", "middling", "hard"]) -> str:
+        """Say how easy a thing is to see."""
+        return self._texts[f"to_see.{step}"]
+
+    def language_name(self, code: str | None) -> str:
+        """Name the language of a text by its ISO 639-1 code; None or another one is not known."""
+        return self._texts.get(f"language.{code}", self._texts["language.unknown"])
 
     def read(self, lines: Sequence[TextLine], *, sure: float) -> str:
         """Say lines in their order; those less sure than `sure`, in [0, 1], as a perhaps."""

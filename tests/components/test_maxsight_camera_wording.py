@@ -17,7 +17,7 @@ from engines.maxsight.preferences import LANGUAGES
 
 SCRIPT = "\n".join((WEB_DIR / name).read_text("utf-8") for name in SCRIPTS)
 # Where the page's script asks for a text by its whole name.
-ASKED = set(re.findall(r'"((?:state|stopped|said|silent|refused)\.\w+)"', SCRIPT))
+ASKED = set(re.findall(r'"((?:state|stopped|said|silent|find|read|refused)\.\w+)"', SCRIPT))
 # Of these the script puts the name together from what the browser says.
 BY_BROWSER = ("refused.", "allow.")
 

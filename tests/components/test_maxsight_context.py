@@ -112,7 +112,12 @@ def test_a_less_sure_line_is_a_perhaps_in_the_persons_own_language(bench: Bench)
     bench.film()
     message = read(bench.context.read(ONE))
     assert message["text"] == "quizás: Ausgang." and message["lang"] == "es-ES"
-    assert message["lines"][0]["sure"] == "less sure"
+    (shown,) = message["lines"]
+    assert (shown["language"], shown["sure"]) == ("alemán", "menos seguro")
+    bench.prefer(language="de")
+    bench.book.lines = [line("zzz", 0.99, None)]
+    (shown,) = read(bench.context.read(ONE))["lines"]
+    assert (shown["language"], shown["sure"]) == ("Sprache nicht bekannt", "sehr sicher")
 
 
 @pytest.mark.parametrize(
