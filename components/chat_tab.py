@@ -9,6 +9,7 @@ from gradio.components import Component
 from gradio.context import Context
 from gradio.events import Dependency
 
+from components.browser_memory import browser_memory
 from components.charts import trace_html
 from components.chat_actions import OUTPUTS, AskTab
 from components.chat_view import STARTERS, documents_html, sources_html
@@ -187,7 +188,7 @@ def _documents_box(context: AppContext, tab: AskTab, state: Component) -> None:
 
 def _share_place(tab: AskTab, place: gr.Dropdown) -> None:
     """Keep the place the same here, on the Waste tab and on the next visit."""
-    remembered = gr.BrowserState(None, storage_key=PLACE_KEY, secret=PLACE_KEY)
+    remembered = browser_memory(PLACE_KEY)
     _page().load(tab.place_or_default, remembered, place, **QUIET)
     place.input(lambda place_id: place_id, place, remembered, **LATEST)
     other = next(

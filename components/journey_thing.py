@@ -8,6 +8,7 @@ from typing import cast
 import gradio as gr
 from gradio.context import Context
 
+from components.browser_memory import browser_memory
 from engines.journey_question import material_words
 from engines.waste.taxonomy import ITEM_BY_ID, MATERIAL_NAMES
 
@@ -83,8 +84,7 @@ def action_of(numbered: str) -> tuple[str, str]:
 
 def make_memory() -> gr.BrowserState:
     """Make the page's memory of the thing, in the visitor's own browser."""
-    # The secret only keeps it readable across restarts; it hides nothing from the browser's owner.
-    return gr.BrowserState(None, storage_key=THING_KEY, secret=THING_KEY)
+    return browser_memory(THING_KEY)
 
 
 def find_memory() -> gr.BrowserState | None:

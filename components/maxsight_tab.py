@@ -8,6 +8,7 @@ import gradio as gr
 from gradio.context import Context
 
 from components import maxsight_context, maxsight_sound
+from components.browser_memory import browser_memory
 from components.context import AppContext
 from components.events import LATEST, QUIET
 from components.maxsight_actions import MaxSightTab
@@ -66,7 +67,7 @@ def build(context: AppContext) -> None:
     tab = MaxSightTab(context)
     parts: Parts = {
         "said": spoken_text(),
-        "remembered": gr.BrowserState(None, storage_key=REMEMBERED_AS, secret=REMEMBERED_AS),
+        "remembered": browser_memory(REMEMBERED_AS),
     }
     with gr.Column(elem_id="maxsight"):
         _hidden_parts(parts)
@@ -280,5 +281,11 @@ def _wire(tab: MaxSightTab, parts: Parts) -> None:
         None, js="() => { window.releafAsk.press('maxsight-download'); }", **QUIET
     )
     page = cast(gr.Blocks, Context.root_block)
-    page.load(tab.recall, parts["remembered"], form, **QUIET)
+    # The script is told by itself: a choice that stands folded away does not tell of its change.
+    page.load(tab.recall, parts["remembered"], form, **QUIET).then(
+        None,
+        [parts["mode"], parts["language"]],
+        js="(mode, tag) => { window.releafMaxSight?.recalled(mode, tag); }",
+        **QUIET,
+    )
     page.unload(tab.leave)

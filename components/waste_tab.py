@@ -9,6 +9,7 @@ from gradio.context import Context
 from gradio.events import Dependency
 from gradio.helpers import Examples
 
+from components.browser_memory import browser_memory
 from components.context import AppContext
 from components.events import LATEST, QUIET
 from components.journey_actions import JourneyPage
@@ -33,7 +34,7 @@ def build(context: AppContext) -> None:
         gr.Markdown(f"### No place has rules that can be read\n\n{reasons}")
         return
     shown = gr.State(None, time_to_live=3600)
-    remembered = gr.BrowserState(None, storage_key=PLACE_KEY, secret=PLACE_KEY)
+    remembered = browser_memory(PLACE_KEY)
     memory = make_memory()
     said = spoken_text()
     with gr.Column(elem_id="waste-desk") as desk, gr.Row(equal_height=False):

@@ -189,7 +189,8 @@
     const isExplained = first?.urgency >= message.urgency || message.urgency < 2;
     const nothing = words.say(isExplained ? "state.nothing" : "state.danger");
     const what = first && isExplained ? first.said : nothing;
-    const more = { isPressing: false, lang: message.language };
+    const whatLang = what === first?.said ? message.language : words.language();
+    const more = { isPressing: false, lang: message.language, whatLang };
     view.state(message.urgency, message.urgencyWord ?? "", what, more);
   }
 
@@ -274,6 +275,13 @@
     tellWhatWasSaid();
   }
 
+  // What the browser remembers of another visit.
+  function recalled(choice, wanted) {
+    setMode(choice);
+    language(wanted);
+    window.releafMaxSightSound?.language(wanted);
+  }
+
   document.addEventListener("click", (event) => {
     const target = event.target instanceof Element ? event.target : null;
     const other = target?.closest('[id^="tab-"][id$="-button"]');
@@ -318,5 +326,5 @@
 
   setInterval(tick, TICK_MS);
   window.releaf.onChange(mark);
-  window.releafMaxSight = { show, start, stop, mute, spokenBy, summary, language, mode: setMode, repeat: voice.repeat };
+  window.releafMaxSight = { show, start, stop, mute, spokenBy, summary, language, recalled, mode: setMode, repeat: voice.repeat };
 })();

@@ -24,7 +24,9 @@
   });
 
   function whyRefused(reason) {
-    const known = words.has(`refused.${reason}`) ? reason : "other";
+    // No camera fits what was asked for: there is none of use.
+    const named = reason === "OverconstrainedError" ? "NotFoundError" : reason;
+    const known = words.has(`refused.${named}`) ? named : "other";
     const how = words.say(`allow.${window.releaf.browser()}`);
     return words.say("refused.photo", { why: words.say(`refused.${known}`, { how }) });
   }

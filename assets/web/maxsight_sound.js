@@ -228,8 +228,9 @@
   }
 
   function language(tag) {
-    if (!words || !view.host() || tag === lang) return;
+    if (tag === lang) return;
     lang = tag;
+    if (!words || !view.host()) return;
     why = why?.isProblem ? why : null;
     rebuild();
   }

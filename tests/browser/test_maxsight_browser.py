@@ -141,6 +141,15 @@ def test_what_the_page_says_by_itself_is_shown_and_spoken_in_the_language_of_the
     expect(state(page)).to_contain_text("Schließen Sie eine an")
     page.wait_for_function("heard.some((one) => one.text.includes('Schließen Sie eine an'))")
 
+    # The language is remembered, also where the settings stay folded away.
+    paint_visits.reload(page)
+    page.get_by_role("tab", name="MaxSight").click()
+    expect(page.locator("#maxsight-sounds h3").first).to_have_text("Geräusche")
+    start_button(page).click()
+    expect(state(page)).to_contain_text("Gefahr")
+    stop_button(page).click()
+    expect(state(page).locator(".state-word")).to_have_text("Kamera aus")
+
 
 def test_without_answers_the_boxes_vanish_and_the_page_says_that_it_waits(
     paint_visits: Visits,
