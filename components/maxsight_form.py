@@ -27,12 +27,22 @@ GROUP_NAMES = {
     "items": "Small things",
 }
 LANGUAGES: list[Choice] = [("English", "en"), ("Español", "es"), ("Deutsch", "de")]
+# Who says the alerts.
+VOICE_CHOICES: list[Choice] = [
+    ("This page", "page"), ("My screen reader", "reader"), ("Off", "off"),
+]  # fmt: skip
 DIRECTIONS: list[Choice] = [("At 2 o'clock", "clock"), ("On the right", "sides")]
 
 
 def groups() -> list[Choice]:
     """List what can be told of, (name, id), in the vocabulary's order."""
     return [(GROUP_NAMES[group], group) for group in vocabulary().groups]
+
+
+def voice_choice(remembered: Any) -> str:
+    """Return who says the alerts, as the browser remembers it; the page where it does not."""
+    known = [choice for _, choice in VOICE_CHOICES]
+    return str(remembered) if remembered in known else known[0]
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,11 @@ from components.maxsight_form import (
     FORM,
     LANGUAGES,
     MODES,
+    VOICE_CHOICES,
     Form,
     groups,
     range_of,
+    voice_choice,
 )
 from components.photo_input import PhotoInput
 from components.shell import announce, plain_html, spoken_text
@@ -37,7 +39,7 @@ CAMERA = {
 }
 FRAME_EVERY_S = 0.05
 REMEMBERED_AS = "releaf.maxsight"
-VOICE_CHOICES = [("This page", "page"), ("My screen reader", "reader"), ("Off", "off")]
+VOICE_REMEMBERED_AS = "releaf.maxsight.voice"
 NOTE = (
     '<p class="quiet"><strong>A demonstration, not a mobility aid.</strong> It misses things and '
     "misjudges distances. Never rely on it to walk, to cross a street or to stay safe.</p>"
@@ -68,6 +70,7 @@ def build(context: AppContext) -> None:
     parts: Parts = {
         "said": spoken_text(),
         "remembered": browser_memory(REMEMBERED_AS),
+        "voice_remembered": browser_memory(VOICE_REMEMBERED_AS),
     }
     with gr.Column(elem_id="maxsight"):
         _hidden_parts(parts)
@@ -264,6 +267,9 @@ def _wire(tab: MaxSightTab, parts: Parts) -> None:
     parts["voice"].change(
         None, parts["voice"], js="(who) => { window.releafMaxSight?.spokenBy(who); }", **QUIET
     )
+    parts["voice"].input(
+        None, parts["voice"], parts["voice_remembered"], js="(who) => who", **LATEST
+    )
     parts["language"].change(
         None, parts["language"], js="(tag) => { window.releafMaxSight?.language(tag); }", **QUIET
     )
@@ -287,5 +293,8 @@ def _wire(tab: MaxSightTab, parts: Parts) -> None:
         [parts["mode"], parts["language"]],
         js="(mode, tag) => { window.releafMaxSight?.recalled(mode, tag); }",
         **QUIET,
+    )
+    page.load(voice_choice, parts["voice_remembered"], parts["voice"], **QUIET).then(
+        None, parts["voice"], js="(who) => { window.releafMaxSight?.spokenBy(who); }", **QUIET
     )
     page.unload(tab.leave)

@@ -141,14 +141,16 @@ def test_what_the_page_says_by_itself_is_shown_and_spoken_in_the_language_of_the
     expect(state(page)).to_contain_text("Schließen Sie eine an")
     page.wait_for_function("heard.some((one) => one.text.includes('Schließen Sie eine an'))")
 
-    # The language is remembered, also where the settings stay folded away.
+    # Language and voice are remembered, also where the settings stay folded away.
+    page.get_by_role("radio", name="My screen reader").check()
+    page.wait_for_function("localStorage.getItem('releaf.maxsight.voice')")
     paint_visits.reload(page)
     page.get_by_role("tab", name="MaxSight").click()
     expect(page.locator("#maxsight-sounds h3").first).to_have_text("Geräusche")
     start_button(page).click()
     expect(state(page)).to_contain_text("Gefahr")
-    stop_button(page).click()
-    expect(state(page).locator(".state-word")).to_have_text("Kamera aus")
+    said = page.locator("#maxsight-status .maxsight-said")
+    expect(said).to_contain_text("Warnungen gehen an Ihren Screenreader.")
 
 
 def test_without_answers_the_boxes_vanish_and_the_page_says_that_it_waits(

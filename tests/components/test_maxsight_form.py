@@ -13,6 +13,7 @@ from components.maxsight_form import (
     Form,
     groups,
     range_of,
+    voice_choice,
 )
 from engines.maxsight import preferences as engine
 from engines.maxsight.classes import vocabulary
@@ -89,3 +90,13 @@ def test_the_ends_of_every_range_are_allowed() -> None:
     for name, field in names.items():
         for end in range_of(name):
             assert getattr(replace(GIVEN, **{field: end}).preferences(), name) == end
+
+
+@pytest.mark.parametrize(
+    ("remembered", "who"),
+    [("reader", "reader"), ("off", "off"), (None, "page"), ("loud", "page"), (["off"], "page")],
+)
+def test_who_speaks_is_taken_from_the_browsers_memory_if_it_is_a_choice(
+    remembered: object, who: str
+) -> None:
+    assert voice_choice(remembered) == who
