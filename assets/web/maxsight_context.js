@@ -6,6 +6,7 @@
   const view = window.releafMaxSightContextView;
   const voice = window.releafMaxSightVoice;
   const tone = window.releafMaxSightTone;
+  const words = window.releafMaxSightWords;
   const byId = (id) => document.getElementById(id);
   const tab = () => byId("maxsight");
   const press = (id) => byId(id)?.click();
@@ -177,7 +178,7 @@
     if (id === "maxsight-read") view.reading();
     else if (id === "maxsight-find") tone.unlock();
     else if (id === "maxsight-start") tellFuller();
-    else if (id === "maxsight-around" && wantsFuller() && language === "en") voice.say("One moment.", { isPolite: true });
+    else if (id === "maxsight-around" && wantsFuller() && words.language() === "en") voice.say("One moment.", { isPolite: true });
     else if (id === "maxsight-stop") endSearch();
     else if (id === "maxsight-find-end" && sought) {
       sought = null;

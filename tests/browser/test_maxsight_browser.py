@@ -135,7 +135,7 @@ def test_what_the_page_says_by_itself_is_shown_and_spoken_in_the_language_of_the
     expect(state(page).locator(".state-word")).to_have_attribute("lang", "de")
     spoken = "utterances.filter((one) => one.text === 'Kamera aus.').map((one) => one.lang)"
     assert page.evaluate(spoken) == ["de-DE"]
-    page.evaluate("window.deviceError = 'NotFoundError'")
+    page.evaluate("window.deviceError = 'OverconstrainedError'")
     start_button(page).click()
     expect(state(page)).to_contain_text("Keine Kamera")
     expect(state(page)).to_contain_text("Schließen Sie eine an")
