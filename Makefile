@@ -222,9 +222,9 @@ train-sound: install $(VENV)/.dev.stamp
 	  --leave-out $(subst $(COMMA), ,$(group)) &&) true
 	$(BIN)/python -m $(SIGHT).sound_report --data '$(DATA)' --start '$(SOUND_START)' \
 	  --run $(SOUND_RUN)/main --without $(SOUND_RUN)/without_* --out checkpoints/maxsight-sound
+	$(BIN)/python -m engines.runtime.weights_hashes
 	$(BIN)/python -m $(SIGHT).sound_listening --data '$(DATA)' --run $(SOUND_RUN)/main \
 	  --checkpoint checkpoints/maxsight-sound
-	$(BIN)/python -m engines.runtime.weights_hashes
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
