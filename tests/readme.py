@@ -188,7 +188,16 @@ def sound_table(card: dict[str, Any]) -> str:
             )
         ),
     ]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    kept = [
+        f"{name.replace('_', ' ')} {interval(one['listening']['sound_named'])} of {one['clips']} "
+        f"clips (of other clips {one['others_named'][0]:.1%} reach its threshold)"
+        for name, one in card["metrics"]["kept_from_audioset"].items()
+    ]
+    return (
+        "\n".join("| " + " | ".join(row) + " |" for row in rows)
+        + "\n\nNot learnt, but named by what the published network knows of them; heard from their "
+        f"start: {', '.join(kept)}."
+    )
 
 
 WRITING_WAYS = {"quoted": "Quoted", "base": "the model alone", "r16": "with the adapter (shipped)"}

@@ -74,7 +74,7 @@ class SoundMemory:
     """Follow the sounds of one listener; of bounded size.
 
     Args:
-        classes: the sounds in the order of the network's outputs.
+        classes: the sounds in the order of `output_ids`.
         thresholds: least smoothed probability at which a sound begins, if two looks in a row agree.
             Others never do.
     """

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import conv1d, hardswish, pad
 
-AUDIOSET_CLASSES = 527
+from engines.maxsight.sound_classes import AUDIOSET_CLASSES
+
 EMBEDDING_WIDTH = 384
 HIDDEN_WIDTH = 512
 
@@ -168,21 +169,25 @@ class SoundNetwork(nn.Module):
         return torch.cat([pooled, hardswish(self.classifier[2](pooled))], dim=1)
 
 
-def load_audioset(tensors: Mapping[str, Tensor], *, classes: int | None = None) -> SoundNetwork:
+def load_audioset(tensors: Mapping[str, Tensor], *, classes: int = 0) -> SoundNetwork:
     """Build the network from the published tensors, all 312 of them.
 
     Args:
         tensors: the state dict of EfficientAT's mn04_as.
-        classes: None keeps the 527 outputs of AudioSet; a number replaces the last layer by a
-            fresh one with that many outputs.
+        classes: so many fresh outputs are put before the 527 of AudioSet.
 
     Raises:
         RuntimeError: if a tensor is missing, left over or of another shape.
     """
     network = SoundNetwork()
     network.load_state_dict(dict(tensors), strict=True)
-    if classes is not None:
-        network.classifier[5] = nn.Linear(HIDDEN_WIDTH, classes)
+    published = network.classifier[5]
+    assert isinstance(published, nn.Linear)
+    last = nn.Linear(HIDDEN_WIDTH, classes + AUDIOSET_CLASSES)
+    with torch.no_grad():
+        last.weight[classes:] = published.weight
+        last.bias[classes:] = published.bias
+    network.classifier[5] = last
     return network
 
 

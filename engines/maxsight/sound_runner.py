@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from engines.maxsight.checkpoint import find_network, is_number
 from engines.maxsight.sound_audio import Floats
-from engines.maxsight.sound_classes import output_ids
+from engines.maxsight.sound_classes import BACKGROUND, learnt_ids, output_ids
 from engines.maxsight.sound_network import SHORTEST_SAMPLES, LogMel, SoundNetwork
+from engines.maxsight.sound_outputs import audioset_outputs, output_count, probabilities_of
 from engines.runtime.checkpoint_engine import CheckpointEngine
 from engines.runtime.errors import (
     EngineUnavailableError,
@@ -31,7 +32,7 @@ class SoundInference:
     Attributes:
         thresholds: least probability at which a sound is named. Sounds that are not trusted have
             none, and are never named.
-        temperature: the logits are divided by it before the softmax.
+        temperature: the logits of what was learnt are divided by it before the softmax.
     """
 
     thresholds: Mapping[str, float]
@@ -63,7 +64,7 @@ class SoundRunner(CheckpointEngine[_Loaded]):
         if card is None:
             raise _bad_card("it is missing")
         inference = read_inference(card)
-        network = SoundNetwork(len(output_ids()))
+        network = SoundNetwork(output_count())
         try:
             network.load_state_dict(load_tensors(source.path))
         except RuntimeError as error:
@@ -107,8 +108,8 @@ class SoundRunner(CheckpointEngine[_Loaded]):
         with torch.inference_mode():
             samples = torch.from_numpy(np.ascontiguousarray(sound, np.float32))[None]
             picture = loaded.picture_of(samples.to(self.placement.device))
-            logits = loaded.network(picture)[0] / loaded.inference.temperature
-            found = logits.softmax(0).cpu().numpy()
+            logits = loaded.network(picture).cpu().numpy()
+        found = probabilities_of(logits, loaded.inference.temperature)[0]
         if not np.isfinite(found).all():
             raise EngineUnavailableError(
                 "The network of sounds computed numbers that are none.",
@@ -120,8 +121,9 @@ class SoundRunner(CheckpointEngine[_Loaded]):
 def read_inference(card: Card) -> SoundInference:
     """Read the part "inference" of a card.
 
-    It holds `classes`, the outputs in order; `thresholds`, sound -> least probability, above 0 and
-    below 1; `temperature`, from 0.1 to 10.
+    It holds `classes`, what was learnt in the order of the outputs; `audioset`, the outputs that
+    follow, by their number there; `thresholds`, sound -> least probability, above 0 and below 1;
+    `temperature`, from 0.1 to 10.
 
     Raises:
         WeightsCorruptError: if something is missing, out of range, or of other sounds.
@@ -129,8 +131,8 @@ def read_inference(card: Card) -> SoundInference:
     raw = card.raw.get("inference")
     if not isinstance(raw, dict):
         raise _bad_card('it has no part "inference"')
-    ids = output_ids()
-    if raw.get("classes") != list(ids):
+    trained_for = (raw.get("classes"), raw.get("audioset"))
+    if trained_for != (list(learnt_ids()), list(audioset_outputs())):
         raise WeightsCorruptError(
             "The network of sounds was trained for other sounds than this app knows.",
             "Use the checkpoint that came with this version, or train again.",
@@ -139,7 +141,7 @@ def read_inference(card: Card) -> SoundInference:
     if not isinstance(thresholds, dict) or not thresholds:
         raise _bad_card("it trusts no sound")
     for name, least in thresholds.items():
-        if name not in ids[:-1]:
+        if name == BACKGROUND or name not in output_ids():
             raise _bad_card(f"it has a threshold for {name}, which is no sound of its own")
         if not is_number(least) or not 0 < least < 1:
             raise _bad_card(f"the threshold of {name} is no number between 0 and 1")

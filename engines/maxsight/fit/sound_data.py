@@ -15,15 +15,15 @@ from scipy.signal import fftconvolve
 from torch.utils.data import Dataset
 
 from engines.maxsight.sound_audio import read_file, resample
-from engines.maxsight.sound_classes import BACKGROUND, output_ids
+from engines.maxsight.sound_classes import BACKGROUND, learnt_ids
 from engines.maxsight.sound_network import SOUND_RATE_HZ
 from engines.runtime.fit import SampleKey
 
 Floats = NDArray[np.float32]
 Terms = Literal["open", "non-commercial", "unstated"]
 
-# A class with fewer training clips, or clips of fewer recordings, is left out: nothing measured on
-# it could be trusted.
+# A class with fewer training clips, or clips of fewer recordings, is not learnt: nothing measured
+# on it could be trusted.
 MIN_CLIPS, MIN_RECORDINGS = 25, 10
 WINDOW_S = 2.0
 WINDOW_SAMPLES = int(WINDOW_S * SOUND_RATE_HZ)
@@ -96,7 +96,7 @@ def load_clips(data_dir: Path) -> list[Clip]:
 
 
 def thin_classes(clips: Sequence[Clip]) -> dict[str, tuple[int, int]]:
-    """Return the classes that are left out, with their training clips and recordings."""
+    """Return the classes that are not learnt, with their training clips and recordings."""
     training = [clip for clip in clips if clip.split == "train"]
     counts = Counter(clip.class_id for clip in training)
     pairs = {(clip.class_id, clip.recording) for clip in training}
@@ -109,8 +109,8 @@ def thin_classes(clips: Sequence[Clip]) -> dict[str, tuple[int, int]]:
 
 
 def usable(clips: Sequence[Clip], terms: Collection[Terms]) -> list[Clip]:
-    """Return the clips of classes that have an output, under licences of these kinds."""
-    known = set(output_ids())
+    """Return the clips of classes that are learnt, under licences of these kinds."""
+    known = set(learnt_ids())
     return [clip for clip in clips if clip.class_id in known and clip.terms in terms]
 
 
@@ -182,7 +182,7 @@ class SoundDataset(Dataset[tuple[Floats, int]]):
     def __init__(self, clips: Sequence[Clip], sounds: Sounds) -> None:
         self.clips, self.sounds = list(clips), sounds
         self.scenes = [clip for clip in clips if clip.class_id == BACKGROUND]
-        self.index = {name: number for number, name in enumerate(output_ids())}
+        self.index = {name: number for number, name in enumerate(learnt_ids())}
 
     def __len__(self) -> int:
         return len(self.clips)

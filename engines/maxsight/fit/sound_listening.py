@@ -5,7 +5,8 @@
 
 The other numbers of the card are of whole windows. These are of the sounds that are named on the
 way, while a sound begins: each clip is heard three times, twice of them after up to half a second
-of silence, as the listener's looks fall where they may. They are added to the card.
+of silence, as the listener's looks fall where they may. All clips of the sounds that are not
+learnt are heard in the same way. The numbers are added to the card.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.maxsight.fit.intervals import around, draw_photos
-from engines.maxsight.fit.sound_data import Sounds, load_clips, usable
+from engines.maxsight.fit.sound_data import Clip, Sounds, load_clips, usable
 from engines.maxsight.fit.sound_report import rounded
 from engines.maxsight.fit.sound_train import TERMS
 from engines.maxsight.sound import SoundListener
 from engines.maxsight.sound_audio import Floats
-from engines.maxsight.sound_classes import BACKGROUND, sounds
+from engines.maxsight.sound_classes import BACKGROUND, kept_sounds, sounds
 from engines.maxsight.sound_events import HOP_S
 from engines.maxsight.sound_network import SOUND_RATE_HZ
 from engines.maxsight.sound_runner import SoundRunner
@@ -120,17 +121,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     runner.load()
     every = load_clips(arguments.data)
     decoded = Sounds(arguments.data, every, arguments.run.parent / "sounds.npz")
-    clips = [clip for clip in usable(every, TERMS["all"]) if clip.split == "val"]
     rng = np.random.default_rng(0)
-    told = []
-    for clip in clips:
+
+    def heard_several_times(clip: Clip) -> list[Told]:
         later = rng.integers(0, round(HOP_S * SOUND_RATE_HZ), LISTENINGS - 1)
-        told.append([listen(runner, decoded[clip], int(wait)) for wait in (0, *later)])
-    found = rounded(summary([clip.class_id for clip in clips], told))
+        return [listen(runner, decoded[clip], int(wait)) for wait in (0, *later)]
+
+    clips = [clip for clip in usable(every, TERMS["all"]) if clip.split == "val"]
+    found = summary([clip.class_id for clip in clips], [heard_several_times(c) for c in clips])
+    kept: dict[str, Any] = {}
+    for one in kept_sounds():
+        own = [clip for clip in every if clip.class_id == one.id]
+        kept[one.id] = summary([one.id] * len(own), [heard_several_times(c) for c in own])
     card = json.loads((arguments.checkpoint / CARD_FILE).read_text("utf-8"))
-    card["metrics"]["val"]["listening"] = found
+    card["metrics"]["val"]["listening"] = rounded(found)
+    for name, told in kept.items():
+        card["metrics"]["kept_from_audioset"][name]["listening"] = rounded(told)
     write_card(arguments.checkpoint, card)
-    print(json.dumps(found, indent=2))
+    print(json.dumps(rounded({"val": found, **kept}), indent=2))
 
 
 if __name__ == "__main__":

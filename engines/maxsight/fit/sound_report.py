@@ -19,11 +19,20 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 
 from engines.maxsight.fit.intervals import around, draw_photos, share
 from engines.maxsight.fit.sound_data import Clip, Sounds, load_clips, thin_classes, usable
 from engines.maxsight.fit.sound_floor import floor_recall
+from engines.maxsight.fit.sound_kept import (
+    Calibration,
+    calibrate,
+    highest_of,
+    indices_of,
+    kept_metrics,
+    out_of_fold,
+    shipped,
+)
 from engines.maxsight.fit.sound_train import (
     FACTS_FILE,
     TERMS,
@@ -31,8 +40,15 @@ from engines.maxsight.fit.sound_train import (
     macro_recall,
     predict,
 )
-from engines.maxsight.sound_classes import BACKGROUND, output_ids
+from engines.maxsight.sound_classes import (
+    AUDIOSET_CLASSES,
+    BACKGROUND,
+    kept_sounds,
+    learnt_ids,
+    output_ids,
+)
 from engines.maxsight.sound_network import SoundNetwork
+from engines.maxsight.sound_outputs import audioset_outputs, probabilities_of
 from engines.runtime.fit import write_card
 from engines.runtime.weights import WEIGHTS_FILE, load_tensors
 
@@ -56,21 +72,21 @@ class Heard:
 
     Attributes:
         clips: N clips.
-        logits: (N, classes).
+        logits: (N, output_count()), the kept outputs calibrated.
     """
 
     clips: tuple[Clip, ...]
     logits: NDArray[np.float32]
 
     @property
-    def wanted(self) -> NDArray[np.int64]:
-        """The index of each clip's class, (N,)."""
-        return labels_of(self.clips)
+    def learnt(self) -> NDArray[np.float32]:
+        """The logits of what was learnt, (N, learnt)."""
+        return self.logits[:, : len(learnt_ids())]
 
-    @property
-    def said(self) -> NDArray[np.int64]:
-        """The likeliest class of each clip, (N,)."""
-        return np.asarray(self.logits.argmax(1), np.int64)
+    def part(self, split: str) -> Heard:
+        """Return the clips of one split."""
+        rows = [row for row, clip in enumerate(self.clips) if clip.split == split]
+        return Heard(tuple(self.clips[row] for row in rows), self.logits[rows])
 
 
 def fit_temperature(logits: NDArray[np.float32], wanted: NDArray[np.int64]) -> float:
@@ -101,6 +117,10 @@ def choose_thresholds(
 
     Every class weighs the same. A sound for which there is none is left out: it is never named.
     With fewer than MIN_TOLD clips of a sound, USUAL_THRESHOLD is taken.
+
+    Args:
+        probabilities: (N, ids) of `output_ids`.
+        wanted: (N,) indices of the true ones.
     """
     weights, counts = even_weights(wanted), np.bincount(wanted, minlength=len(output_ids()))
     chosen: dict[str, float] = {}
@@ -119,10 +139,11 @@ def choose_thresholds(
     return chosen
 
 
-def recalls(heard: Heard) -> dict[str, Any]:
+def recalls(heard: Heard, temperature: float) -> dict[str, Any]:
     """Return macro recall, accuracy and each class's recall with its interval and clips."""
-    said, wanted = heard.said, heard.wanted
-    by_recording = _resample(heard)
+    said = probabilities_of(heard.logits, temperature).argmax(1)
+    wanted = indices_of(heard.clips)
+    by_recording = _resample(heard.clips, said == wanted, wanted)
     ids = output_ids()
     return {
         "clips": len(wanted),
@@ -141,12 +162,13 @@ def recalls(heard: Heard) -> dict[str, Any]:
     }
 
 
-def _resample(heard: Heard) -> NDArray[np.float64]:
+def _resample(
+    clips: Sequence[Clip], hits: NDArray[np.bool_], wanted: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """Return the macro recall of resamples of whole recordings."""
-    names = sorted({clip.recording for clip in heard.clips})
+    names = sorted({clip.recording for clip in clips})
     place = {name: number for number, name in enumerate(names)}
-    owners = np.array([place[clip.recording] for clip in heard.clips])
-    hits, wanted = heard.said == heard.wanted, heard.wanted
+    owners = np.array([place[clip.recording] for clip in clips])
     found = []
     for drawn in draw_photos(len(names)):
         weights = drawn[owners]
@@ -179,7 +201,9 @@ def naming(
     }
 
 
-def listen_elsewhere(runs: Sequence[Path], clips: Sequence[Clip], sounds: Sounds) -> Heard:
+def listen_elsewhere(
+    runs: Sequence[Path], clips: Sequence[Clip], sounds: Sounds, calibration: Calibration
+) -> Heard:
     """Let each run that left sources out listen to those; classes it hardly knows don't count."""
     chosen: list[Clip] = []
     logits: list[NDArray[np.float32]] = []
@@ -191,15 +215,41 @@ def listen_elsewhere(runs: Sequence[Path], clips: Sequence[Clip], sounds: Sounds
         asked = [c for c in known if c.source in out and left[c.class_id] >= MIN_LEFT]
         if asked:
             chosen += asked
-            logits.append(predict(load_run(run), asked, sounds))
+            logits.append(predict(shipped(load_run(run), calibration), asked, sounds))
     if not chosen:
         raise ValueError("no run left a source out whose classes could be learnt elsewhere")
     return Heard(tuple(chosen), np.concatenate(logits))
 
 
+def hear_kept(
+    network: SoundNetwork, clips: Sequence[Clip], sounds: Sounds
+) -> tuple[Heard, Calibration]:
+    """Let a trained network listen to all clips of the kept sounds, and calibrate it by them.
+
+    The calibration is of the training part; there each recording is read by one without it.
+    """
+    ids, split = {one.id for one in kept_sounds()}, "train"
+    asked = [
+        clip
+        for clip in clips
+        if clip.class_id in ids or (clip.class_id == BACKGROUND and clip.split == split)
+    ]
+    logits = predict(shipped(network), asked, sounds)
+    highest, wanted = highest_of(logits), indices_of(asked)
+    is_train = np.array([clip.split == split for clip in asked])
+    calibration = calibrate(highest[is_train], wanted[is_train])
+    odds = calibration.logits(highest)
+    recordings = [clip.recording for clip in asked if clip.split == split]
+    odds[is_train] = out_of_fold(highest[is_train], wanted[is_train], recordings)
+    widths = [len(one.audioset) for one in kept_sounds()]
+    logits[:, len(learnt_ids()) :] = np.repeat(odds, widths, axis=1)
+    rows = [row for row, clip in enumerate(asked) if clip.class_id in ids]
+    return Heard(tuple(asked[row] for row in rows), logits[rows]), calibration
+
+
 def load_run(run: Path) -> SoundNetwork:
-    """Load the network that a run kept."""
-    network = SoundNetwork(len(output_ids()))
+    """Load the network that a run kept, with all outputs of AudioSet."""
+    network = SoundNetwork(len(learnt_ids()) + AUDIOSET_CLASSES)
     network.load_state_dict(load_tensors(run / BEST_FILE))
     return network.eval()
 
@@ -223,7 +273,7 @@ def missed_goals(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def describe_data(clips: Sequence[Clip], thin: Mapping[str, tuple[int, int]]) -> dict[str, str]:
-    """Say in words which clips were used, by source, and which classes were left out."""
+    """Say in words which clips were used, by source, and which classes were not learnt."""
     said = {}
     for source in sorted({clip.source for clip in clips}):
         own = [clip for clip in clips if clip.source == source]
@@ -232,7 +282,7 @@ def describe_data(clips: Sequence[Clip], thin: Mapping[str, tuple[int, int]]) ->
         names = ", ".join(sorted({clip.class_id for clip in own}))
         said[source] = f"{kinds} clips: {names}"
     for name, (count, recordings) in thin.items():
-        said[f"left out: {name}"] = f"{count} training clips of {recordings} recordings"
+        said[f"not learnt: {name}"] = f"{count} training clips of {recordings} recordings"
     return said
 
 
@@ -252,29 +302,43 @@ def main(argv: Sequence[str] | None = None) -> None:
     facts = json.loads((arguments.run / FACTS_FILE).read_text("utf-8"))
     used = usable(every, TERMS[facts["licences"]])
     val = [clip for clip in usable(every, TERMS["all"]) if clip.split == "val"]
-    network = load_run(arguments.run)
-    here = Heard(tuple(val), predict(network, val, sounds))
-    elsewhere = listen_elsewhere(arguments.without, every, sounds)
-    temperature = fit_temperature(elsewhere.logits, elsewhere.wanted)
+    trained = load_run(arguments.run)
+    kept, calibration = hear_kept(trained, every, sounds)
+    here = Heard(tuple(val), predict(shipped(trained, calibration), val, sounds))
+    elsewhere = listen_elsewhere(arguments.without, every, sounds, calibration)
+    temperature = fit_temperature(elsewhere.learnt, labels_of(elsewhere.clips))
+    # What no network learnt from: other collections, and the kept sounds of the training part.
+    unheard = (elsewhere, kept.part("train"))
     thresholds = choose_thresholds(
-        softmax(elsewhere.logits / temperature, axis=1), elsewhere.wanted
+        np.concatenate([probabilities_of(one.logits, temperature) for one in unheard]),
+        np.concatenate([indices_of(one.clips) for one in unheard]),
     )
     training = [clip for clip in used if clip.split == "train"]
     metrics: dict[str, Any] = {
         "val": {
-            **recalls(here),
-            "named": naming(softmax(here.logits / temperature, axis=1), here.wanted, thresholds),
+            **recalls(here, temperature),
+            "named": naming(
+                probabilities_of(here.logits, temperature), indices_of(here.clips), thresholds
+            ),
             "floor_macro_recall": floor_recall(arguments.start, training, val, sounds),
         },
         "other_sources": {
-            **recalls(elsewhere),
+            **recalls(elsewhere, temperature),
             "runs": [run.name for run in arguments.without],
-            "not_measured": sorted(set(output_ids()) - {c.class_id for c in elsewhere.clips}),
+            "not_measured": sorted(set(learnt_ids()) - {c.class_id for c in elsewhere.clips}),
         },
+        "kept_from_audioset": kept_metrics(
+            np.concatenate(
+                [probabilities_of(one.logits, temperature) for one in (kept, here, elsewhere)]
+            ),
+            [*kept.clips, *here.clips, *elsewhere.clips],
+            thresholds,
+        ),
         "training": {"clips": len(training), "seed": facts["seed"], "epochs": facts["epochs"]},
     }
     notes = json.loads(NOTES_FILE.read_text("utf-8"))
     arguments.out.mkdir(parents=True, exist_ok=True)
+    network = shipped(trained, calibration)
     save_file(
         {name: tensor.contiguous() for name, tensor in network.state_dict().items()},
         arguments.out / WEIGHTS_FILE,
@@ -288,7 +352,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             "data": describe_data(used, thin_classes(every)),
             "metrics": rounded(metrics),
             "inference": {
-                "classes": list(output_ids()),
+                "classes": list(learnt_ids()),
+                "audioset": list(audioset_outputs()),
                 "thresholds": thresholds,
                 "temperature": round(temperature, DIGITS),
             },

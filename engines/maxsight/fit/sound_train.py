@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from engines.maxsight.fit.sound_data import (
     WINDOW_SAMPLES,
@@ -34,7 +34,7 @@ from engines.maxsight.fit.sound_data import (
     thin_classes,
     usable,
 )
-from engines.maxsight.sound_classes import output_ids
+from engines.maxsight.sound_classes import AUDIOSET_CLASSES, learnt_ids
 from engines.maxsight.sound_network import (
     HIDDEN_WIDTH,
     SOUND_RATE_HZ,
@@ -49,6 +49,8 @@ LABEL_SMOOTHING = 0.05
 MIXUP_SHARE, MIXUP_BETA = 0.6, 0.4
 # SpecAugment (Park et al. 2019): two bands of each kind, at most so many rows and columns.
 MASKS, MASK_ROWS, MASK_COLUMNS = 2, 16, 24
+# Of what the published network says of the same pictures, against one of the true classes.
+KEEP_WEIGHT = 0.5
 # The regression that the last layer starts as.
 HEAD_ROUNDS, HEAD_STRENGTH = 4, 0.002
 EVALUATION_HOP = SOUND_RATE_HZ
@@ -60,15 +62,25 @@ FACTS_FILE = "run.json"
 
 
 class Loss:
-    """Cross-entropy of mixed (mixup, Zhang et al. 2018) and masked pictures."""
+    """Cross-entropy of mixed (mixup, Zhang et al. 2018) and masked pictures.
 
-    def __init__(self) -> None:
+    Plus, for the outputs of AudioSet, how far they are from those of the published network for the
+    same pictures (learning without forgetting, Li & Hoiem 2016): some of them name what has too few
+    clips to learn from.
+
+    Args:
+        published: the network before the training, with the outputs of AudioSet alone.
+    """
+
+    def __init__(self, published: SoundNetwork) -> None:
         self.picture_of = LogMel()
+        self.published = published.eval().requires_grad_(False)
 
     def __call__(self, model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         """Return the mean loss of (samples (B, N), classes (B,)), a scalar."""
         sound, wanted = batch
         self.picture_of.to(sound.device)
+        self.published.to(sound.device)
         order, share = torch.arange(len(sound)), torch.ones(len(sound), 1)
         if float(torch.rand(())) < MIXUP_SHARE:
             order = torch.randperm(len(sound))
@@ -79,12 +91,24 @@ class Loss:
         order, share = order.to(sound.device), share.to(sound.device)
         with torch.no_grad():
             picture = mask(self.picture_of(share * sound + (1 - share) * sound[order]))
-        logits = model(picture)
+            published = self.published(picture)
+        count = len(learnt_ids())
+        logits, kept = model(picture).split([count, AUDIOSET_CLASSES], dim=1)
         losses = [
             cross_entropy(logits, target, reduction="none", label_smoothing=LABEL_SMOOTHING)
             for target in (wanted, wanted[order])
         ]
-        return (share[:, 0] * losses[0] + (1 - share[:, 0]) * losses[1]).mean()
+        learnt = (share[:, 0] * losses[0] + (1 - share[:, 0]) * losses[1]).mean()
+        return learnt + KEEP_WEIGHT * divergence(published, kept)
+
+
+def divergence(wanted: Tensor, found: Tensor) -> Tensor:
+    """Return the Kullback-Leibler divergence of yes-no outputs; logits (B, N) -> mean over B."""
+    shares = wanted.sigmoid()
+    sums = [
+        binary_cross_entropy_with_logits(one, shares, reduction="sum") for one in (found, wanted)
+    ]
+    return (sums[0] - sums[1]) / len(found)
 
 
 def mask(pictures: Tensor) -> Tensor:
@@ -120,7 +144,7 @@ def windows_of(sound: Floats) -> Floats:
 def predict(
     model: nn.Module, clips: Sequence[Clip], sounds: Sounds, *, batch_size: int = 32
 ) -> NDArray[np.float32]:
-    """Return each clip's logits, the mean over its windows, (N, classes)."""
+    """Return each clip's logits, the mean over its windows: (N, learnt and AudioSet's)."""
     model.eval()
     device = next(model.parameters()).device
     picture_of = LogMel().to(device)
@@ -138,8 +162,8 @@ def predict(
 
 
 def labels_of(clips: Sequence[Clip]) -> NDArray[np.int64]:
-    """Return the index of each clip's class, (N,)."""
-    index = {name: number for number, name in enumerate(output_ids())}
+    """Return the index of each clip's class among what is learnt, (N,)."""
+    index = {name: number for number, name in enumerate(learnt_ids())}
     return np.array([index[clip.class_id] for clip in clips], np.int64)
 
 
@@ -155,7 +179,7 @@ def macro_recall(said: NDArray[np.int64], wanted: NDArray[np.int64]) -> float:
 
 
 def start_head(model: SoundNetwork, training: Sequence[Clip], sounds: Sounds, *, seed: int) -> None:
-    """Set the last layer to what a logistic regression finds on the published features.
+    """Set the outputs that are learnt to a logistic regression on the published features.
 
     A random last layer would first drag the layers below along (LP-FT: Kumar et al. 2022). The
     regression sees HEAD_ROUNDS distorted windows of each clip; every class weighs the same.
@@ -176,8 +200,9 @@ def start_head(model: SoundNetwork, training: Sequence[Clip], sounds: Sounds, *,
     scaled = scaler.fit_transform(np.concatenate(features))
     regression = LogisticRegression(C=HEAD_STRENGTH, max_iter=300, class_weight="balanced")
     regression.fit(scaled, np.tile(labels_of(training), HEAD_ROUNDS))
-    weight = np.zeros((len(output_ids()), HIDDEN_WIDTH))
-    bias = np.full(len(output_ids()), regression.intercept_.min())
+    count = len(learnt_ids())
+    weight = np.zeros((count, HIDDEN_WIDTH))
+    bias = np.full(count, regression.intercept_.min())
     weight[regression.classes_] = regression.coef_ / scaler.scale_
     bias[regression.classes_] = regression.intercept_ - (
         regression.coef_ * scaler.mean_ / scaler.scale_
@@ -185,12 +210,13 @@ def start_head(model: SoundNetwork, training: Sequence[Clip], sounds: Sounds, *,
     last = model.classifier[-1]
     assert isinstance(last, nn.Linear)
     with torch.no_grad():
-        last.weight.copy_(torch.from_numpy(weight))
-        last.bias.copy_(torch.from_numpy(bias))
+        last.weight[:count] = torch.from_numpy(weight)
+        last.bias[:count] = torch.from_numpy(bias)
 
 
 def train(
     model: SoundNetwork,
+    published: SoundNetwork,
     *,
     training: Sequence[Clip],
     watched: Sequence[Clip],
@@ -198,14 +224,14 @@ def train(
     config: FitConfig,
     draws: int,
 ) -> FitResult:
-    """Train in place; `watched` is only reported, the last averaged weights are kept.
+    """Train `model` in place; `watched` is only reported, the last averaged weights are kept.
 
     Nothing is chosen on `watched`: its score would flatter what was picked by it.
     """
     wanted = labels_of(watched)
 
     def evaluate(averaged: nn.Module) -> dict[str, float]:
-        said = predict(averaged, watched, sounds).argmax(1)
+        said = predict(averaged, watched, sounds)[:, : len(learnt_ids())].argmax(1)
         return {
             "macro_recall": macro_recall(said, wanted),
             "accuracy": float((said == wanted).mean()),
@@ -215,7 +241,7 @@ def train(
 
     run = Run(
         model,
-        loss_of=Loss(),
+        loss_of=Loss(published),
         dataset=SoundDataset(training, sounds),
         keys_of=lambda epoch: draw_keys(training, count=draws, seed=config.seed, epoch=epoch),
         evaluate=evaluate,
@@ -247,7 +273,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
     arguments = parse_arguments(argv)
     every = load_clips(arguments.data)
-    too_thin = set(thin_classes(every)) & set(output_ids())
+    too_thin = set(thin_classes(every)) & set(learnt_ids())
     if too_thin:
         sys.exit(f"Too few clips or recordings to learn from: {', '.join(sorted(too_thin))}.")
     clips = usable(every, TERMS[arguments.licences])
@@ -259,7 +285,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         else [clip for clip in usable(every, TERMS["all"]) if clip.split == "val"]
     )
     torch.manual_seed(arguments.seed)
-    model = load_audioset(load_tensors(arguments.start), classes=len(output_ids()))
+    tensors = load_tensors(arguments.start)
+    model = load_audioset(tensors, classes=len(learnt_ids()))
     if not any(arguments.run.glob("state-*")):
         start_head(model, training, sounds, seed=arguments.seed)
     arguments.run.mkdir(parents=True, exist_ok=True)
@@ -274,6 +301,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"{len(training)} clips to train on, {len(watched)} to watch", flush=True)
     result = train(
         model,
+        load_audioset(tensors),
         training=training,
         watched=watched,
         sounds=sounds,

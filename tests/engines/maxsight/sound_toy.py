@@ -14,8 +14,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from engines.maxsight.sound_audio import Floats
-from engines.maxsight.sound_classes import output_ids, sounds
+from engines.maxsight.sound_classes import learnt_ids, output_ids, sounds
 from engines.maxsight.sound_network import SOUND_RATE_HZ, LogMel, SoundNetwork
+from engines.maxsight.sound_outputs import audioset_outputs, output_count
 from engines.maxsight.sound_runner import CHECKPOINT, SoundRunner
 from engines.runtime.device import Placement
 from engines.runtime.settings import Settings
@@ -66,13 +67,14 @@ def write_sound(path: Path, sound: NDArray[Any], rate_hz: int, codec: str) -> No
         container.mux(stream.encode(None))
 
 
-def random_network(seed: int = 0) -> SoundNetwork:
+def random_network(seed: int = 0, *, classes: int | None = None) -> SoundNetwork:
     """Make a network whose answers differ from sound to sound; a fresh one says the same to all.
 
-    Its normalisation is fitted to a few sounds, so that they come through all the layers.
+    Its normalisation is fitted to a few sounds, so that they come through all the layers. Without
+    a number of classes it has the outputs of the shipped one.
     """
     torch.manual_seed(seed)
-    network = SoundNetwork(len(output_ids()))
+    network = SoundNetwork(output_count() if classes is None else classes)
     layers = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
     usual = [layer.momentum for layer in layers]
     for layer in layers:
@@ -89,9 +91,14 @@ def write_checkpoint(checkpoints_dir: Path, **inference: Any) -> Path:
     """Write a checkpoint of random weights and return its folder."""
     folder = checkpoints_dir / CHECKPOINT
     folder.mkdir(parents=True)
-    save_file(random_network().state_dict(), folder / WEIGHTS_FILE)
+    state = random_network().state_dict()
+    # Kept sounds that are a little likely: they leave something to those that were learnt.
+    state["classifier.5.weight"][len(learnt_ids()) :] *= 0.05
+    state["classifier.5.bias"][len(learnt_ids()) :] = -3.0
+    save_file(state, folder / WEIGHTS_FILE)
     part = {
-        "classes": list(output_ids()),
+        "classes": list(learnt_ids()),
+        "audioset": list(audioset_outputs()),
         "thresholds": {one.id: 0.5 for one in sounds()},
         "temperature": 1.0,
         **inference,

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from engines.maxsight.sound_classes import output_ids, read_sounds, sounds
+from engines.maxsight.sound_classes import (
+    kept_sounds,
+    learnt_ids,
+    output_ids,
+    read_sounds,
+    sounds,
+)
 from engines.maxsight.tiers import Urgency
 
 GOOD = (
@@ -15,6 +21,8 @@ GOOD = (
     "haptic_ms: [400, 100, 400]}\n"
 )
 SECOND = GOOD.splitlines()[1].replace("id: siren", "id: bell")
+KEPT = SECOND.replace("100, 400]}", "100, 600], audioset: [355]}")
+THIRD = KEPT.replace("id: bell", "id: gong").replace("600", "700")
 
 
 def test_the_shipped_sounds_are_named_in_every_language_and_background_comes_last() -> None:
@@ -24,10 +32,24 @@ def test_the_shipped_sounds_are_named_in_every_language_and_background_comes_las
             assert one.name_in(language).strip() == one.name_in(language) != ""
 
 
+def test_what_was_learnt_comes_first_and_kept_sounds_name_their_outputs(tmp_path: Path) -> None:
+    kept = [one.id for one in kept_sounds()]
+    assert "doorbell" in kept and output_ids() == (*learnt_ids()[:-1], *kept, "background")
+    assert all(one.audioset for one in kept_sounds())
+    path = tmp_path / "sounds.yaml"
+    path.write_text(f"{GOOD}{KEPT}\n")
+    assert [(one.id, one.audioset) for one in read_sounds(path)] == [
+        ("siren", ()),
+        ("bell", (355,)),
+    ]
+
+
 def test_what_warns_is_an_alarm_and_matters_most() -> None:
     alarms = {one.id: one.urgency for one in sounds() if one.is_alarm}
     for name in ("alarm", "siren", "car_horn"):
         assert alarms[name] == Urgency.DANGER
+    # A doorbell calls, and warns of nothing.
+    assert alarms.pop("doorbell") == Urgency.CAUTION
     assert min(alarms.values()) >= Urgency.WARNING
 
 
@@ -47,6 +69,9 @@ def test_alarms_can_be_told_apart_by_feel() -> None:
         (GOOD + GOOD.splitlines()[1] + "\n", "twice"),
         (GOOD + SECOND + "\n", "alike"),
         (GOOD.replace("alarm: true", "alarm: true, loud: true"), "not a known field"),
+        (GOOD.replace("400]}", "400], audioset: [527]}"), "527"),
+        (f"sounds:\n{KEPT}\n{GOOD.splitlines()[1]}\n", "after all others"),
+        (f"{GOOD}{KEPT}\n{THIRD}\n", "one sound only"),
         ("sounds: [", "not valid YAML"),
         ("sounds: []\n", "sounds"),
     ],

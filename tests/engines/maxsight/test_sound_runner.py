@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines.maxsight.sound_classes import output_ids
+from engines.maxsight.sound_classes import kept_sounds, output_ids
 from engines.maxsight.sound_runner import SoundRunner
 from engines.runtime.device import Placement
 from engines.runtime.errors import EngineUnavailableError, WeightsCorruptError
@@ -41,11 +41,13 @@ def test_the_temperature_evens_out_what_it_says(tmp_path: Path, placement: Place
         runner = runner_of(tmp_path / name, placement)
         runner.load()
         found.append(runner.probabilities(noise(1.0, peak=0.5)))
-    np.testing.assert_allclose(
-        np.log(found[0]) - np.log(found[0]).mean(),
-        10 * (np.log(found[1]) - np.log(found[1]).mean()),
-        atol=1e-3,
-    )
+    kept = [output_ids().index(one.id) for one in kept_sounds()]
+    logs = [np.log(one) for one in found]
+    assert np.isfinite(logs).all()
+    for sharp, even in zip(*(one[kept] - one[-1] for one in logs), strict=True):
+        assert sharp == pytest.approx(even, abs=1e-3)
+    sharp, even = (np.delete(one, kept) for one in logs)
+    np.testing.assert_allclose(sharp - sharp[-1], 10 * (even - even[-1]), atol=1e-3)
 
 
 def test_without_a_checkpoint_it_says_so(tmp_path: Path, placement: Placement) -> None:
@@ -78,6 +80,8 @@ def test_too_little_sound_is_refused(tmp_path: Path, placement: Placement) -> No
     ("part", "problem"),
     [
         ({"classes": ["siren", "background"]}, "other sounds"),
+        ({"audioset": [0]}, "other sounds"),
+        ({"audioset": None}, "other sounds"),
         ({"thresholds": {}}, "trusts no sound"),
         ({"thresholds": {"background": 0.5}}, "background"),
         ({"thresholds": {"unicorn": 0.5}}, "unicorn"),

@@ -27,7 +27,7 @@ from engines.maxsight.fit.sound_data import (
     thin_classes,
     usable,
 )
-from engines.maxsight.sound_classes import output_ids
+from engines.maxsight.sound_classes import learnt_ids
 from tests.engines.maxsight.fit.sound_pack import write_pack
 from tests.engines.maxsight.sound_toy import noise, tone
 
@@ -119,7 +119,7 @@ def test_a_sample_depends_on_its_key_alone(tmp_path: Path) -> None:
         window, label = dataset[index, 11]
         assert window.shape == (WINDOW_SAMPLES,) and window.dtype == np.float32
         assert np.isfinite(window).all() and np.abs(window).max() <= 1
-        assert output_ids()[label] == clips[index].class_id
+        assert learnt_ids()[label] == clips[index].class_id
         np.testing.assert_array_equal(window, dataset[index, 11][0])
         changed += not np.array_equal(window, dataset[index, 12][0])
     assert changed == len(dataset)

@@ -25,12 +25,12 @@ from engines.maxsight.fit.sound_report import (
     naming,
 )
 from engines.maxsight.fit.sound_train import FACTS_FILE
-from engines.maxsight.sound_classes import output_ids
+from engines.maxsight.sound_classes import AUDIOSET_CLASSES, learnt_ids, output_ids
 from engines.maxsight.sound_network import SoundNetwork
 from engines.maxsight.sound_runner import SoundRunner
 from engines.runtime.device import Placement
 from engines.runtime.settings import Settings
-from tests.engines.maxsight.fit.sound_pack import write_pack
+from tests.engines.maxsight.fit.sound_pack import HEARD, KEPT, write_pack
 
 IDS = output_ids()
 SIREN, DOG, BACKGROUND = IDS.index("siren"), IDS.index("dog_bark"), IDS.index("background")
@@ -102,19 +102,20 @@ def test_missed_goals_are_said_and_met_ones_are_not() -> None:
 def test_the_data_is_told_by_source_and_terms(tmp_path: Path) -> None:
     told = describe_data(load_clips(write_pack(tmp_path)), {"doorbell": (7, 7)})
     assert "open" in told["one"] and "non-commercial" in told["two"] and "siren" in told["one"]
-    assert told["left out: doorbell"] == "7 training clips of 7 recordings"
+    assert told["not learnt: doorbell"] == "7 training clips of 7 recordings"
 
 
 def test_the_command_writes_a_checkpoint_that_the_app_can_load(
     tmp_path: Path, placement: Placement, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pack = write_pack(tmp_path / "pack")
+    pack = write_pack(tmp_path / "pack", each=6, heard=HEARD | KEPT)
     monkeypatch.setattr(sound_report, "MIN_LEFT", 1)
     torch.manual_seed(0)
     torch.save(SoundNetwork().state_dict(), tmp_path / "start.pt")
     for name, left_out in (("main", []), ("without_one", ["one"])):
         (tmp_path / name).mkdir()
-        save_file(SoundNetwork(len(IDS)).state_dict(), tmp_path / name / sound_report.BEST_FILE)
+        trained = SoundNetwork(len(learnt_ids()) + AUDIOSET_CLASSES)
+        save_file(trained.state_dict(), tmp_path / name / sound_report.BEST_FILE)
         facts = {"leave_out": left_out, "licences": "all", "epochs": 1, "draws": 8, "seed": 0}
         (tmp_path / name / FACTS_FILE).write_text(json.dumps(facts))
     out = tmp_path / "checkpoints" / "maxsight-sound"
@@ -129,7 +130,11 @@ def test_the_command_writes_a_checkpoint_that_the_app_can_load(
     assert card["metrics"]["val"]["clips"] == 3
     assert card["metrics"]["other_sources"]["runs"] == ["without_one"]
     assert "cat" in card["metrics"]["other_sources"]["not_measured"]
-    assert card["inference"]["classes"] == list(IDS)
+    assert card["inference"]["classes"] == list(learnt_ids())
+    told = card["metrics"]["kept_from_audioset"]
+    assert {name: (one["clips"], one["recordings"]) for name, one in told.items()} == dict.fromkeys(
+        KEPT, (7, 7)
+    )
     runner = SoundRunner(
         Settings(checkpoints_dir=tmp_path / "checkpoints", cpu_threads=1), placement
     )

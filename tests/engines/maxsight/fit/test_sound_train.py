@@ -14,6 +14,7 @@ from engines.maxsight.fit.sound_train import (
     MASK_ROWS,
     MASKS,
     Loss,
+    divergence,
     macro_recall,
     main,
     mask,
@@ -21,13 +22,15 @@ from engines.maxsight.fit.sound_train import (
     train,
     windows_of,
 )
-from engines.maxsight.sound_classes import output_ids
+from engines.maxsight.sound_classes import AUDIOSET_CLASSES, learnt_ids
 from engines.maxsight.sound_network import SoundNetwork
+from engines.maxsight.sound_outputs import output_count
 from engines.runtime.fit import FitConfig
 from tests.engines.maxsight.fit.sound_pack import write_pack
 from tests.engines.maxsight.sound_toy import random_network
 
 BATCH, DRAWS = 4, 8
+TRAINED = len(learnt_ids()) + AUDIOSET_CLASSES
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +42,10 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Clip], Sounds]:
 
 def run(pack: tuple[list[Clip], Sounds], folder: Path, epochs: int) -> SoundNetwork:
     clips, sounds = pack
-    network = random_network()
+    network = random_network(classes=TRAINED)
     result = train(
         network,
+        random_network(classes=AUDIOSET_CLASSES),
         training=[clip for clip in clips if clip.split == "train"],
         watched=[clip for clip in clips if clip.split == "val"],
         sounds=sounds,
@@ -91,11 +95,21 @@ def test_macro_recall_counts_every_class_alike() -> None:
         macro_recall(said[:0], wanted[:0])
 
 
-def test_the_loss_falls_on_two_tones() -> None:
-    network, loss_of = random_network(), Loss()
+def test_the_loss_falls_on_two_tones_and_audiosets_outputs_stay() -> None:
+    published = random_network(1, classes=AUDIOSET_CLASSES)
+    network, loss_of = random_network(classes=TRAINED), Loss(published)
     times_s = torch.arange(WINDOW_SAMPLES) / 16_000
     sound = torch.stack([0.3 * torch.sin(2 * torch.pi * hz * times_s) for hz in (300.0, 3_000.0)])
     batch = (sound.repeat(2, 1), torch.tensor([1, 6, 1, 6]))
+    before = {name: tensor.clone() for name, tensor in published.state_dict().items()}
+
+    def distance() -> float:
+        with torch.inference_mode():
+            picture = loss_of.picture_of(sound)
+            kept = network(picture)[:, len(learnt_ids()) :].sigmoid()
+            return float((kept - published(picture).sigmoid()).abs().mean())
+
+    far = distance()
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3)
     losses = []
     for _ in range(14):
@@ -105,6 +119,17 @@ def test_the_loss_falls_on_two_tones() -> None:
         optimizer.step()
         losses.append(float(loss.detach()))
     assert np.mean(losses[-4:]) < 0.75 * np.mean(losses[:2])
+    assert distance() < 0.5 * far
+    for name, tensor in published.state_dict().items():
+        assert torch.equal(tensor, before[name])
+
+
+def test_the_divergence_is_nothing_between_equals_and_known_for_halves() -> None:
+    logits = torch.randn(3, 5)
+    assert float(divergence(logits, logits)) == pytest.approx(0.0, abs=1e-5)
+    # Of one output: a half against three quarters.
+    found = divergence(torch.zeros(2, 1), torch.full((2, 1), float(np.log(3.0))))
+    assert float(found) == pytest.approx(0.5 * np.log(0.5 / 0.75) + 0.5 * np.log(0.5 / 0.25))
 
 
 def test_predictions_do_not_depend_on_the_batch(pack: tuple[list[Clip], Sounds]) -> None:
@@ -112,7 +137,7 @@ def test_predictions_do_not_depend_on_the_batch(pack: tuple[list[Clip], Sounds])
     network = random_network()
     together = predict(network, clips[:5], sounds, batch_size=32)
     apart = predict(network, clips[:5], sounds, batch_size=1)
-    assert together.shape == (5, len(output_ids()))
+    assert together.shape == (5, output_count())
     np.testing.assert_allclose(together, apart, atol=1e-4)
 
 
