@@ -7,6 +7,8 @@
   const STRIP_S = 60;
   const SILENCE_DB = 75;
   const METER_SAID_MS = 1000;
+  // An urgency of engines/maxsight/tiers.py.
+  const WARNING = 2;
 
   let parts = null;
   let words = null;
@@ -64,7 +66,7 @@
       root: make("div", "sounds"),
       toggle: button("maxsight-sound-toggle", "", "sound-toggle"),
       level, levelNumber: make("span", "sound-number", "0"),
-      alarm: make("div", "sound-alarm"), alarmText: make("p"),
+      alarm: make("div", "sound-alarm"), alarmIcon: make("span", "sound-shape"), alarmText: make("p"),
       gotIt: button("maxsight-sound-got-it", say("got_it"), "sound-got-it"),
       now: make("div", "sound-now maxsight-state"), cards: make("ul", "sound-cards"),
       state: make("div", "state-line urgency-none", make("div", "", make("p", "state-word"), make("p", "state-what"))),
@@ -79,7 +81,7 @@
     };
     parts.root.lang = language;
     parts.alarm.hidden = true;
-    parts.alarm.append(shapeIcon(3, 40), parts.alarmText, parts.gotIt);
+    parts.alarm.append(parts.alarmIcon, parts.alarmText, parts.gotIt);
     const strip = { class: "sound-strip", role: "img", viewBox: "0 0 600 48", preserveAspectRatio: "none" };
     for (const [key, value] of Object.entries(strip)) parts.strip.setAttribute(key, value);
     const scroll = make("div", "sound-scroll", parts.list, parts.empty);
@@ -293,10 +295,17 @@
     parts.alarm.hidden = list.length === 0;
     if (hadFocus && !list.length) parts.toggle.focus();
     if (!list.length) return;
+    // What only calls, as a doorbell does, must not look like a danger.
+    const worst = Math.max(...list.map((one) => one.urgency));
+    if (parts.alarm.dataset.urgency !== String(worst)) {
+      parts.alarm.dataset.urgency = worst;
+      parts.alarmIcon.replaceChildren(shapeIcon(worst, 40));
+    }
     const said = list.map((one) => {
       const seconds = Math.round((now - one.heardAt) / 1000);
       const time = seconds < 2 ? say("now") : say("seconds_ago", { count: seconds });
-      return `${say("alarm", { name: nameOf(one.classId) })}, ${say("heard_at", { when: time })}`;
+      const what = say(one.urgency >= WARNING ? "alarm" : "call", { name: nameOf(one.classId) });
+      return `${what}, ${say("heard_at", { when: time })}`;
     });
     set(parts.alarmText, said.join(". "));
   }

@@ -83,6 +83,22 @@ def siren(seconds: float) -> np.ndarray:
     return 0.4 * sound / np.abs(sound).max()
 
 
+def doorbell() -> np.ndarray:
+    """Make a doorbell: ding, 0.6 s later dong, and half a second of silence.
+
+    The shipped ears take it for a doorbell with 0.46 to 0.77 while it rings, again and again.
+    """
+    sound = np.zeros(round(RATE_HZ * 2.0))
+    for hertz, begins_s in ((880.0, 0.0), (698.0, 0.6)):
+        start = round(RATE_HZ * begins_s)
+        times_s = np.arange(len(sound) - start) / RATE_HZ
+        for number, share in ((1.0, 1.0), (2.0, 0.5), (3.0, 0.25), (4.2, 0.2), (5.4, 0.1)):
+            dying = np.exp(-times_s * np.sqrt(number) / 0.6)
+            sound[start:] += share * dying * np.sin(2 * np.pi * hertz * number * times_s)
+    rung: np.ndarray = 0.5 * sound / np.abs(sound).max()
+    return np.concatenate([rung, np.zeros(RATE_HZ // 2)])
+
+
 @pytest.fixture(scope="module")
 def siren_browser(
     playwright: Playwright, tmp_path_factory: pytest.TempPathFactory
@@ -107,6 +123,20 @@ def quiet_visits(playwright: Playwright, paint_app: RunningApp, tmp_path: Path) 
     path = tmp_path / "quiet.wav"
     noise = np.random.default_rng(0).standard_normal(4 * RATE_HZ)
     write_sound(path, 1e-4 * noise)
+    with (
+        launched(playwright, hearing(path)) as chromium,
+        watched(Visits(chromium, paint_app, ready="Sounds: ready")) as opened,
+    ):
+        yield opened
+
+
+@pytest.fixture
+def doorbell_visits(
+    playwright: Playwright, paint_app: RunningApp, tmp_path: Path
+) -> Iterator[Visits]:
+    """Open pages beside a doorbell."""
+    path = tmp_path / "doorbell.wav"
+    write_sound(path, np.tile(doorbell(), 3))
     with (
         launched(playwright, hearing(path)) as chromium,
         watched(Visits(chromium, paint_app, ready="Sounds: ready")) as opened,
@@ -292,6 +322,25 @@ def test_a_phone_shows_it_all_without_scrolling_sideways_and_keys_are_enough(
     assert page.evaluate("document.activeElement.id") == "maxsight-sound-toggle"
     page.keyboard.press("l")
     expect(toggle(page)).to_have_text("Start listening")
+
+
+def test_a_doorbell_calls_with_light_and_vibration_and_looks_like_no_danger(
+    doorbell_visits: Visits,
+) -> None:
+    page = open_sounds(doorbell_visits)
+    toggle(page).click()
+    expect(alarm(page)).to_contain_text("Attention: doorbell")
+    page.wait_for_function("looks.some(([look]) => look === 'on')")
+    assert page.evaluate("felt[0]") == [150, 150, 350]
+    assert heard(page, "live-assertive") == ["Caution: doorbell."]
+    expect(alarm(page)).to_have_attribute("data-urgency", "1")
+    findings = []
+    for appearance in APPEARANCES:
+        choose_appearance(page, appearance)
+        findings += violations(page, appearance)
+    assert not findings, "\n".join(findings)
+    alarm(page).get_by_role("button", name="Got it").click()
+    expect(alarm(page)).to_be_hidden()
 
 
 def test_a_file_gives_its_sounds_by_time(siren_visits: Visits, tmp_path: Path) -> None:
