@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from scipy.special import softmax
 
-from engines.maxsight.fit import sound_report
+from engines.maxsight.fit import sound_heard
 from engines.maxsight.fit.sound_data import load_clips
 from engines.maxsight.fit.sound_report import (
     MIN_TOLD,
@@ -109,13 +109,13 @@ def test_the_command_writes_a_checkpoint_that_the_app_can_load(
     tmp_path: Path, placement: Placement, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pack = write_pack(tmp_path / "pack", each=6, heard=HEARD | KEPT)
-    monkeypatch.setattr(sound_report, "MIN_LEFT", 1)
+    monkeypatch.setattr(sound_heard, "MIN_LEFT", 1)
     torch.manual_seed(0)
     torch.save(SoundNetwork().state_dict(), tmp_path / "start.pt")
     for name, left_out in (("main", []), ("without_one", ["one"])):
         (tmp_path / name).mkdir()
         trained = SoundNetwork(len(learnt_ids()) + AUDIOSET_CLASSES)
-        save_file(trained.state_dict(), tmp_path / name / sound_report.BEST_FILE)
+        save_file(trained.state_dict(), tmp_path / name / sound_heard.BEST_FILE)
         facts = {"leave_out": left_out, "licences": "all", "epochs": 1, "draws": 8, "seed": 0}
         (tmp_path / name / FACTS_FILE).write_text(json.dumps(facts))
     out = tmp_path / "checkpoints" / "maxsight-sound"
