@@ -155,3 +155,12 @@ def open_tab(page: Page, name: str) -> None:
     expect(tab).to_have_attribute("aria-selected", "true")
     if name == "About":
         expect(page.locator("#about-models article.card").first).to_be_visible()
+
+
+def all_violations(page: Page, state: str) -> list[str]:
+    """Run every rule in every appearance."""
+    found: list[str] = []
+    for appearance in APPEARANCES:
+        choose_appearance(page, appearance)
+        found += violations(page, f"{state}, {appearance}")
+    return found

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.access_page import APPEARANCES, TOO_WIDE, choose_appearance, violations
+from tests.browser.access_page import TOO_WIDE, all_violations
 from tests.browser.chat_page import (
     FIRST_ANSWER_MS,
     QUESTIONS,
@@ -272,15 +272,6 @@ def test_on_a_phone_conversation_and_box_come_first_and_nothing_scrolls_sideways
             for part in parts
         ]
         assert tops == sorted(tops)
-
-
-def all_violations(page: Page, state: str) -> list[str]:
-    """Run every rule in every appearance."""
-    found: list[str] = []
-    for appearance in APPEARANCES:
-        choose_appearance(page, appearance)
-        found += violations(page, f"{state}, {appearance}")
-    return found
 
 
 def test_axe_finds_nothing_in_any_state(asking: Page, tmp_path: Path) -> None:

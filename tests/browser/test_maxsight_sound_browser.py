@@ -11,12 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 
-from tests.browser.access_page import (
-    APPEARANCES,
-    TOO_WIDE,
-    choose_appearance,
-    violations,
-)
+from tests.browser.access_page import TOO_WIDE, all_violations
 from tests.browser.chromium import hearing, launched
 from tests.browser.conftest import RunningApp, Visits, watched
 from tests.browser.maxsight_page import (
@@ -86,7 +81,8 @@ def siren(seconds: float) -> np.ndarray:
 def doorbell() -> np.ndarray:
     """Make a doorbell: ding, 0.6 s later dong, and half a second of silence.
 
-    The shipped ears take it for a doorbell with 0.46 to 0.77 while it rings, again and again.
+    Rung again and again, the shipped ears name it within 3 s wherever they begin to listen (20
+    places tried), though single windows of two seconds get 0.37 to 0.87.
     """
     sound = np.zeros(round(RATE_HZ * 2.0))
     for hertz, begins_s in ((880.0, 0.0), (698.0, 0.6)):
@@ -334,10 +330,7 @@ def test_a_doorbell_calls_with_light_and_vibration_and_looks_like_no_danger(
     assert page.evaluate("felt[0]") == [150, 150, 350]
     assert heard(page, "live-assertive") == ["Caution: doorbell."]
     expect(alarm(page)).to_have_attribute("data-urgency", "1")
-    findings = []
-    for appearance in APPEARANCES:
-        choose_appearance(page, appearance)
-        findings += violations(page, appearance)
+    findings = all_violations(page, "doorbell")
     assert not findings, "\n".join(findings)
     alarm(page).get_by_role("button", name="Got it").click()
     expect(alarm(page)).to_be_hidden()
@@ -365,8 +358,5 @@ def test_axe_finds_nothing_serious_and_the_words_follow_the_language(siren_visit
     toggle(page).click()
     expect(card(page)).to_contain_text("Gefahr: Sirene")
     expect(alarm(page)).to_contain_text("Alarm: Sirene")
-    findings = []
-    for appearance in APPEARANCES:
-        choose_appearance(page, appearance)
-        findings += violations(page, appearance)
+    findings = all_violations(page, "siren, German")
     assert not findings, "\n".join(findings)
