@@ -41,18 +41,18 @@ class Detections:
 @lru_cache(maxsize=16)
 # What is kept must also serve a training, whichever of the two asks first.
 @torch.inference_mode(False)
-def cell_grid(height: int, width: int) -> tuple[Tensor, Tensor]:
+def cell_grid(height: int, width: int, strides: tuple[int, ...] = STRIDES) -> tuple[Tensor, Tensor]:
     """Return centres (A, 2), x and y in pixels, and strides (A,) of all cells, in row order."""
-    centres, strides = [], []
-    for stride in STRIDES:
+    centres, stride_of = [], []
+    for stride in strides:
         rows, columns = height // stride, width // stride
         y, x = torch.meshgrid(
             (torch.arange(rows) + 0.5) * stride, (torch.arange(columns) + 0.5) * stride,
             indexing="ij",
         )  # fmt: skip
         centres.append(torch.stack([x.reshape(-1), y.reshape(-1)], dim=1))
-        strides.append(torch.full((rows * columns,), float(stride)))
-    return torch.cat(centres), torch.cat(strides)
+        stride_of.append(torch.full((rows * columns,), float(stride)))
+    return torch.cat(centres), torch.cat(stride_of)
 
 
 def boxes_of(sides: Tensor, centres: Tensor, strides: Tensor) -> Tensor:
@@ -70,6 +70,7 @@ def decode(
     min_score: float = 0.05,
     objectness_power: float = 0.0,
     nms_iou: float = NMS_IOU,
+    strides: tuple[int, ...] = STRIDES,
 ) -> list[Detections]:
     """Turn a batch's rows into detections.
 
@@ -78,9 +79,9 @@ def decode(
         scales: for each frame, input pixels per frame pixel; the frame lies at the top left.
         frame_sizes: height and width of each frame, pixels; boxes are cut at its edges.
         objectness_power: a score is class · objectness^power.
+        strides: of the network's grids.
     """
-    centres, strides = cell_grid(*input_size)
-    boxes = boxes_of(output.sides.float(), centres, strides).numpy()
+    boxes = boxes_of(output.sides.float(), *cell_grid(*input_size, strides)).numpy()
     scores = output.class_logits.float().sigmoid()
     if objectness_power:
         scores = scores * output.objectness_logits.float().sigmoid()[..., None] ** objectness_power

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from engines.maxsight.backbones.fpn import FeaturePyramid
 from engines.maxsight.backbones.resnet50v2 import ResNet50V2
-from engines.maxsight.heads.detection import DetectionHead
+from engines.maxsight.heads.detection import STRIDES, DetectionHead
 from engines.maxsight.heads.frame import FrameHead
 
 # Mean and standard deviation of ImageNet's pixels, RGB, in [0, 255].
@@ -36,6 +36,7 @@ class StageAOutput(NamedTuple):
 class StageA(nn.Module):
     """ResNet-50 v2, feature pyramid, one head for the cells and one for the frame."""
 
+    strides: tuple[int, ...] = STRIDES
     pixel_mean: Tensor
     pixel_std: Tensor
 

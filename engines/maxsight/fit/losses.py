@@ -12,6 +12,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from engines.maxsight.decode import boxes_of, cell_grid
 from engines.maxsight.fit.data import Batch
 from engines.maxsight.fit.targets import assign_batch
+from engines.maxsight.heads.detection import STRIDES
 from engines.maxsight.stage_a import StageAOutput
 
 # Lin et al. 2017, "Focal Loss for Dense Object Detection".
@@ -81,11 +82,25 @@ def urgency_loss(logits: Tensor, wanted: Tensor) -> Tensor:
     return (weight * (1 - (-cross).exp()).pow(FOCAL_GAMMA) * cross).sum() / weight.sum()
 
 
-def losses_of(output: StageAOutput, batch: Batch, zone_weights: Tensor) -> Losses:
-    """Compute all parts for a batch; zone_weights (3,) even out how common the zones are."""
+def losses_of(
+    output: StageAOutput,
+    batch: Batch,
+    zone_weights: Tensor,
+    strides: tuple[int, ...] = STRIDES,
+) -> Losses:
+    """Compute all parts for a batch.
+
+    Args:
+        output: of a network with grids of `strides`.
+        batch: says for the cells of all STRIDES what is known there.
+        zone_weights: (3,), they even out how common the zones are.
+    """
     height, width = batch.pixels.shape[-2:]
-    centres, strides = (part.to(output.sides.device) for part in cell_grid(height, width))
-    boxes = boxes_of(output.sides, centres, strides)
+    device = output.sides.device
+    centres, stride_of = (part.to(device) for part in cell_grid(height, width, strides))
+    is_own = torch.isin(cell_grid(height, width)[1].to(device), stride_of.unique())
+    batch = batch._replace(known=batch.known[:, is_own], is_seen=batch.is_seen[:, is_own])
+    boxes = boxes_of(output.sides, centres, stride_of)
     target = assign_batch(output.class_logits.detach().sigmoid(), boxes.detach(), centres, batch)
     weight = target.quality * target.chances
     mass = weight.sum().clamp(min=1.0)

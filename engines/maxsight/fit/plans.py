@@ -52,4 +52,11 @@ PLANS = {
         warmup_epochs=0.3,
         ema_decay=0.998,
     ),
+    # Short and small, from ImageNet: enough to tell two ways of training apart.
+    "compare": Plan(
+        (Phase(until=2, side=192, mosaic=0.4, scales=(0.45, 1.4)),),
+        last_rate=6e-6,
+        warmup_epochs=0.3,
+        ema_decay=0.99,
+    ),
 }

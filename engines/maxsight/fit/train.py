@@ -44,6 +44,7 @@ from engines.maxsight.fit.losses import Losses, LossWeights, losses_of
 from engines.maxsight.fit.pack import Frame, load_frames
 from engines.maxsight.fit.pixels import PixelCache
 from engines.maxsight.fit.plans import FRESH_RATE, PLANS
+from engines.maxsight.fit.single_grid import SingleGridStageA
 from engines.maxsight.stage_a import StageA, StageAOutput
 from engines.runtime.fit import FitConfig, FitResult, Run
 from engines.runtime.weights import WEIGHTS_FILE
@@ -111,7 +112,7 @@ def letterbox(pixels: np.ndarray, side: int) -> tuple[np.ndarray, float]:
 
 @torch.inference_mode()
 def detect_all(
-    model: nn.Module,
+    model: StageA,
     frames: Sequence[Frame],
     pixels: PixelCache,
     *,
@@ -137,12 +138,13 @@ def detect_all(
             frame_sizes=[(frames[i].height, frames[i].width) for i in part],
             min_score=0.02,
             objectness_power=objectness_power,
+            strides=model.strides,
         )
     return found
 
 
 def score_on_val(
-    model: nn.Module, frames: Sequence[Frame], pixels: PixelCache, words: Vocabulary
+    model: StageA, frames: Sequence[Frame], pixels: PixelCache, words: Vocabulary
 ) -> dict[str, float]:
     """Measure mAP50 over all classes with boxes ("map50") and over those with 50 or more.
 
@@ -168,7 +170,7 @@ class LossOf:
         plain = cast(StageA, getattr(model, "module", model))
         keep_statistics(plain)
         pixels = batch.pixels.float().contiguous(memory_format=torch.channels_last)
-        parts = losses_of(model(pixels), batch, self.zone_weights)
+        parts = losses_of(model(pixels), batch, self.zone_weights, plain.strides)
         for name, part in parts._asdict().items():
             self.sums[name] = self.sums.get(name, 0.0) + float(part.detach())
         self.count += 1
@@ -223,7 +225,9 @@ def train(
         loss_of=LossOf(LossWeights(), zone_weights_of(dataset, first[:400]), gradnorm),
         dataset=dataset,
         keys_of=lambda epoch: draw_keys(weights, seed=config.seed, epoch=epoch),
-        evaluate=lambda averaged: score_on_val(averaged, val_frames, val_pixels, words),
+        evaluate=lambda averaged: score_on_val(
+            cast(StageA, averaged), val_frames, val_pixels, words
+        ),
         config=config,
         collate=join,
     )
@@ -258,6 +262,9 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--gradnorm", action="store_true", help="balance the parts of the loss by their gradients"
     )
+    parser.add_argument(
+        "--single-grid", action="store_true", help="the reference design's head, to compare"
+    )
     parser.add_argument("--epochs", type=int, help="fewer than the plan has")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--workers", type=int, default=1)
@@ -271,7 +278,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parse_arguments(argv)
     words = vocabulary()
     torch.manual_seed(arguments.seed)
-    model = StageA(len(words.trained))
+    kind = SingleGridStageA if arguments.single_grid else StageA
+    model = kind(len(words.trained))
     with np.load(arguments.backbone) as arrays:
         loaded = load_gluon(model.backbone, arrays)
     if arguments.start:

@@ -70,15 +70,7 @@ class DetectionHead(nn.Module):
         # The zone follows from what it is and how large it is, so it sees both towers.
         self.zone_out = nn.Conv2d(2 * TOWER_CHANNELS, len(ZONES), 1)
         self.scales = nn.Parameter(torch.ones(len(STRIDES)))
-        for layer in (self.class_out, self.objectness_out, self.sides_out, self.zone_out):
-            nn.init.normal_(layer.weight, std=0.01)
-        for layer, start in (
-            (self.class_out, -math.log((1 - PRIOR) / PRIOR)),
-            (self.objectness_out, -math.log((1 - PRIOR) / PRIOR)),
-            (self.sides_out, math.log(FIRST_SIDE_IN_STRIDES)),
-            (self.zone_out, 0.0),
-        ):
-            layer.bias = nn.Parameter(torch.full((layer.out_channels,), start))
+        start_outputs(self.class_out, self.objectness_out, self.sides_out, self.zone_out)
 
     def forward(self, pyramid: PyramidFeatures) -> CellPredictions:
         """Predict for every cell of the three scales."""
@@ -87,16 +79,31 @@ class DetectionHead(nn.Module):
             what, where = self.class_tower(level, index), self.box_tower(level, index)
             rows.append(
                 (
-                    _as_rows(self.class_out(what)),
-                    _as_rows(self.objectness_out(where)).squeeze(-1),
-                    _as_rows(self.sides_out(where)) * self.scales[index],
-                    _as_rows(self.zone_out(torch.cat([what, where], dim=1))),
+                    as_rows(self.class_out(what)),
+                    as_rows(self.objectness_out(where)).squeeze(-1),
+                    as_rows(self.sides_out(where)) * self.scales[index],
+                    as_rows(self.zone_out(torch.cat([what, where], dim=1))),
                 )
             )
         joined = [torch.cat(parts, dim=1) for parts in zip(*rows, strict=True)]
         return CellPredictions(*joined)
 
 
-def _as_rows(grid: Tensor) -> Tensor:
+def start_outputs(
+    class_out: nn.Conv2d, objectness_out: nn.Conv2d, sides_out: nn.Conv2d, zone_out: nn.Conv2d
+) -> None:
+    """Let untrained outputs say that there is hardly anything, and that it is small."""
+    rare = -math.log((1 - PRIOR) / PRIOR)
+    for layer, start in (
+        (class_out, rare),
+        (objectness_out, rare),
+        (sides_out, math.log(FIRST_SIDE_IN_STRIDES)),
+        (zone_out, 0.0),
+    ):
+        nn.init.normal_(layer.weight, std=0.01)
+        layer.bias = nn.Parameter(torch.full((layer.out_channels,), start))
+
+
+def as_rows(grid: Tensor) -> Tensor:
     """(B, C, h, w) -> (B, h·w, C)."""
     return grid.flatten(2).transpose(1, 2)
