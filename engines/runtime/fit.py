@@ -107,6 +107,20 @@ def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     ]
 
 
+def mean_weights(networks: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Average the weights of networks of one shape; counters are the first one's.
+
+    The mean of networks that were trained from the same weights does better than each of them.
+    Source: Wortsman et al. 2022, Model soups.
+    """
+    return {
+        name: torch.stack([weights[name] for weights in networks]).mean(dim=0)
+        if value.is_floating_point()
+        else value
+        for name, value in networks[0].items()
+    }
+
+
 class Run:
     """One resumable training run.
 

@@ -1,11 +1,15 @@
-"""Finish a trained run: move it part of the way back to its start, then fit the heads anew.
+"""Finish trained runs: average them, move part of the way back to their start, fit the heads anew.
 
-`python -m engines.waste.fit.finish --data DIR --run runs/waste/finer --out runs/waste/finished`
+`python -m engines.waste.fit.finish --data DIR --runs runs/waste/a runs/waste/b --out DIR`
 
-Fine-tuning on a few thousand photos forgets some of what ImageNet taught. A backbone between the
-starting weights and the fine-tuned ones does better on photos of both kinds (Wortsman et al. 2022,
-Robust fine-tuning of zero-shot models). Heads fitted on its features by logistic regression fit it
-exactly. The share and the regularisation are chosen on the dev photos.
+Runs that began with the same weights can be averaged, and the mean does better than each (Wortsman
+et al. 2022, Model soups). Fine-tuning on a few thousand photos forgets some of what ImageNet
+taught; a backbone between the starting weights and the fine-tuned ones does better on photos of
+both kinds (Wortsman et al. 2022, Robust fine-tuning of zero-shot models). Heads fitted on its
+features by logistic regression fit it exactly. The share and the regularisation are chosen on the
+dev photos. Without a run the start itself is finished: heads on features that nobody tuned, from
+which fine-tuning departs without spoiling them (Kumar et al. 2022, Fine-tuning can distort
+pretrained features).
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
+from engines.runtime.fit import mean_weights
 from engines.runtime.settings import load_settings
 from engines.runtime.weights import find_weights, load_tensors
 from engines.waste.fit.data import (
@@ -173,10 +178,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--data", type=Path, required=True, help="folder with waste/ and detection/"
     )
-    parser.add_argument("--run", type=Path, required=True, help="the trained run")
+    parser.add_argument(
+        "--runs", type=Path, nargs="*", default=[], help="trained runs; none: the start itself"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for best.safetensors")
     parser.add_argument("--backbone", default="tf_efficientnet_lite2")
-    parser.add_argument("--start", default="efficientnet_lite2", help="what the run started from")
+    parser.add_argument("--start", default="efficientnet_lite2", help="what the runs started from")
     parser.add_argument("--leave-out", nargs="*", default=[], help="sources not to train on")
     parser.add_argument("--size", type=int, default=256, help="side of the input, pixels")
     parser.add_argument("--shares", type=float, nargs="+", default=[0.4, 0.6, 0.8])
@@ -185,7 +192,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     start, model = (MultiHeadClassifier(arguments.backbone) for _ in range(2))
     source = find_weights(arguments.start, settings=load_settings())
     load_backbone_tensors(start, load_tensors(source.path))
-    model.load_state_dict(load_file(arguments.run / "best.safetensors"))
+    if arguments.runs:
+        weights = [load_file(run / "best.safetensors") for run in arguments.runs]
+        model.load_state_dict(mean_weights(weights))
+    else:
+        model.load_state_dict(start.state_dict())
     photos = load_photos(arguments.data / "waste")
     chosen = finish(
         model,
@@ -193,7 +204,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         [photo for photo in photos if photo.source not in arguments.leave_out],
         load_negatives(arguments.data / "detection"),
         size=arguments.size,
-        cutout_dir=arguments.run.parent / "cutouts",
+        cutout_dir=arguments.out.parent / "cutouts",
         shares=arguments.shares,
         strengths=arguments.strengths,
     )

@@ -28,6 +28,7 @@ from engines.runtime.fit import (
     Run,
     SampleKey,
     decay_groups,
+    mean_weights,
     warmup_cosine,
     write_card,
 )
@@ -110,6 +111,16 @@ def test_only_matrices_decay() -> None:
     assert [p.ndim for p in groups[0]["params"]] == [2]
     assert groups[1]["weight_decay"] == 0
     assert len(groups[1]["params"]) == 3
+
+
+def test_the_mean_of_networks_has_their_mean_weights_and_the_first_ones_counters() -> None:
+    networks = [
+        {"weight": torch.full((2,), value), "batches": torch.tensor(count)}
+        for value, count in ((1.0, 7), (2.0, 9), (6.0, 9))
+    ]
+    mean = mean_weights(networks)
+    torch.testing.assert_close(mean["weight"], torch.full((2,), 3.0))
+    assert mean["batches"] == 7
 
 
 def test_training_learns_and_leaves_the_best_averaged_weights_in_the_model(tmp_path: Path) -> None:
