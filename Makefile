@@ -6,9 +6,11 @@
 # make audit   report known vulnerabilities of the packages
 # make space   put together what a Hugging Face Space needs and try it out, some minutes
 # make train   train the waste model: make train DATA=path
+# make again-waste   average three more runs with the shipped waste model
 # make train-chat   fit the small models of the chat, a few minutes
 # make train-upcycle   train and measure the networks of the upcycling graph, up to an hour
 # make train-maxsight   train, export and measure the safety pass of MaxSight, many hours
+# make compare-maxsight   short trainings with GradNorm and with the reference's single grid
 # make train-sound   train and measure the network of sounds (steps run singly took 31 minutes)
 # make clean   remove the virtual environment and caches
 
@@ -20,8 +22,8 @@ RUN ?= runs/waste
 
 .DELETE_ON_ERROR:
 .PHONY: run install test test-page test-patient test-tools chromium lint audit bench soak space clean \
-  train train-chat train-upcycle train-maxsight finish-maxsight again-maxsight ship-maxsight \
-  maxsight-files train-sound
+  train again-waste waste-card train-chat train-upcycle train-maxsight finish-maxsight \
+  again-maxsight ship-maxsight compare-maxsight maxsight-files train-sound
 
 run: install
 	@$(BIN)/python app.py
@@ -144,17 +146,33 @@ train: install
 	@if [ -z '$(DATA)' ]; then echo 'Say where the photos are: make train DATA=path'; exit 1; fi
 	$(TRAIN) --data '$(DATA)' --run $(RUN)/main
 	$(TRAIN) --data '$(DATA)' --run $(RUN)/finer --start $(RUN)/main/best.safetensors $(FINER)
-	$(FINISH) --run $(RUN)/finer --out $(RUN)/finished --shares 0.4 0.6
+	$(FINISH) --runs $(RUN)/finer --out $(RUN)/finished --shares 0.4 0.6
+	$(MAKE) waste-card FINISHED=finished
+
+# More runs from ImageNet, with heads fitted first, are averaged with the shipped weights.
+again-waste: install
+	@if [ -z '$(DATA)' ]; then echo 'Say where the photos are: make again-waste DATA=path'; exit 1; fi
+	$(FINISH) --out $(RUN)/probe --shares 1 --strengths 0.001 0.003 0.01
+	$(TRAIN) --run $(RUN)/seed_0 $(MORE) --seed 0 --epochs 9 --size 224 --test-size 256
+	$(TRAIN) --run $(RUN)/seed_2 $(MORE) --seed 2 --epochs 10 --size 256 --test-size 288
+	$(TRAIN) --run $(RUN)/seed_3 $(MORE) --seed 3 --epochs 10 --size 224 --test-size 256
+	$(FINISH) --start checkpoints/waste/model.safetensors --out $(RUN)/again_finished \
+	  --runs $(RUN)/seed_0 $(RUN)/seed_2 $(RUN)/seed_3 --shares 0.3 0.5 --strengths 0.01 0.03
+	$(MAKE) waste-card FINISHED=again_finished
+
+waste-card:
 	$(TRAIN) --data '$(DATA)' --run $(RUN)/without_trashnet $(SHORT) --leave-out $(LEFT_OUT)
-	$(FINISH) --run $(RUN)/without_trashnet --out $(RUN)/without_trashnet_finished \
+	$(FINISH) --runs $(RUN)/without_trashnet --out $(RUN)/without_trashnet_finished \
 	  --shares 0.6 --strengths 0.01 --leave-out $(LEFT_OUT)
-	$(BIN)/python -m engines.waste.fit.evaluate --data '$(DATA)' --run $(RUN)/finished \
+	$(BIN)/python -m engines.waste.fit.evaluate --data '$(DATA)' --run $(RUN)/$(FINISHED) \
 	  --out checkpoints/waste --notes engines/waste/fit/card_notes.json --sizes 224 256 288 \
 	  --left-out $(RUN)/without_trashnet_finished=trashnet,grocerystore
 	$(BIN)/python -m engines.runtime.weights_hashes
 
 FINER := --epochs 7 --draws 4096 --size 224 --test-size 260 --min-crop 0.55 --paste-share 0.3 \
   --warmup-epochs 0.5 --ema-decay 0.99 --frozen-stages 2
+MORE = --data '$(DATA)' --start $(RUN)/probe/best.safetensors --draws 4096 --warmup-epochs 1 \
+  --ema-decay 0.99 --frozen-stages 2 --min-crop 0.4 --paste-share 0.3
 LEFT_OUT := trashnet grocerystore
 SHORT := --epochs 3 --draws 2400 --warmup-epochs 1 --ema-decay 0.99 --test-size 224
 
@@ -193,6 +211,14 @@ again-maxsight: install $(VENV)/.dev.stamp maxsight-files $(MAXSIGHT_RUN)/teache
 	$(SIGHT_TRAIN) --run $(MAXSIGHT_RUN)/$(AGAIN) --plan again --start checkpoints/maxsight-a
 	$(MAKE) ship-maxsight MAXSIGHT_LAST=$(AGAIN) \
 	  MAXSIGHT_TOLD='$(MAXSIGHT_RUN)/$(AGAIN) --earlier checkpoints/maxsight-a/card.json'
+
+# Is GradNorm better than fixed weights, are three grids better than the reference's single one?
+compare-maxsight: install $(VENV)/.dev.stamp maxsight-files $(MAXSIGHT_RUN)/teacher/train.npz
+	$(SIGHT_TRAIN) --plan compare --run $(MAXSIGHT_RUN)/separate
+	$(SIGHT_TRAIN) --plan compare --run $(MAXSIGHT_RUN)/gradnorm --gradnorm
+	$(SIGHT_TRAIN) --plan compare --run $(MAXSIGHT_RUN)/single_grid --single-grid
+	$(BIN)/python -m $(SIGHT).compare --data '$(DATA)' \
+	  --runs $(MAXSIGHT_RUN)/separate $(MAXSIGHT_RUN)/gradnorm --single-grid $(MAXSIGHT_RUN)/single_grid
 
 # If another SIDE turns out better, the report says so and stops: make ship-maxsight SIDE=...
 MAXSIGHT_LAST ?= finish

@@ -183,15 +183,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for best.safetensors")
     parser.add_argument("--backbone", default="tf_efficientnet_lite2")
-    parser.add_argument("--start", default="efficientnet_lite2", help="what the runs started from")
+    parser.add_argument(
+        "--start",
+        default="efficientnet_lite2",
+        help="what to move back to: a known name, or the safetensors of a whole network",
+    )
     parser.add_argument("--leave-out", nargs="*", default=[], help="sources not to train on")
     parser.add_argument("--size", type=int, default=256, help="side of the input, pixels")
     parser.add_argument("--shares", type=float, nargs="+", default=[0.4, 0.6, 0.8])
     parser.add_argument("--strengths", type=float, nargs="+", default=[0.003, 0.01, 0.03])
     arguments = parser.parse_args(argv)
     start, model = (MultiHeadClassifier(arguments.backbone) for _ in range(2))
-    source = find_weights(arguments.start, settings=load_settings())
-    load_backbone_tensors(start, load_tensors(source.path))
+    if arguments.start.endswith(".safetensors"):
+        start.load_state_dict(load_tensors(Path(arguments.start)))
+    else:
+        source = find_weights(arguments.start, settings=load_settings())
+        load_backbone_tensors(start, load_tensors(source.path))
     if arguments.runs:
         weights = [load_file(run / "best.safetensors") for run in arguments.runs]
         model.load_state_dict(mean_weights(weights))

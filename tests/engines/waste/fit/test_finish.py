@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
-from engines.waste.fit.finish import OTHER, blend, fit_head, log_likelihood
-from engines.waste.model import waste_logit
+from engines.waste.fit.finish import OTHER, blend, fit_head, log_likelihood, main
+from engines.waste.model import MultiHeadClassifier, waste_logit
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.0, 1.0), (1.0, 5.0), (0.25, 2.0)])
@@ -47,3 +50,26 @@ def test_a_class_without_photos_never_wins() -> None:
     fit_head(head, inputs, labels, 1.0)
     with torch.no_grad():
         assert 1 not in head(torch.from_numpy(inputs)).argmax(1).tolist()
+
+
+def test_the_command_averages_runs_and_moves_them_towards_their_start(
+    pack: Path, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    networks = {name: MultiHeadClassifier("tf_efficientnet_lite0") for name in ("start", "a", "b")}
+    for name, network in networks.items():
+        (tmp_path / name).mkdir()
+        save_file(network.state_dict(), tmp_path / name / "best.safetensors")
+    main(
+        [
+            "--data", str(pack), "--backbone", "tf_efficientnet_lite0",
+            "--start", str(tmp_path / "start" / "best.safetensors"),
+            "--runs", str(tmp_path / "a"), str(tmp_path / "b"), "--out", str(tmp_path / "out"),
+            "--size", "64", "--shares", "0.5", "--strengths", "0.01",
+        ]
+    )  # fmt: skip
+    found = load_file(tmp_path / "out" / "best.safetensors")
+    name = "backbone.conv_stem.weight"
+    start, a, b = (network.state_dict()[name] for network in networks.values())
+    torch.testing.assert_close(found[name], start / 2 + (a + b) / 4)
+    assert (found["item_head.bias"] != networks["start"].item_head.bias).all()
