@@ -31,6 +31,7 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 from engines.runtime.fit import mean_weights
 from engines.runtime.settings import load_settings
 from engines.runtime.weights import find_weights, load_tensors
+from engines.waste.fit.cutouts import plain_background
 from engines.waste.fit.data import (
     Photo,
     WasteDataset,
@@ -46,6 +47,8 @@ from engines.waste.taxonomy import ITEMS
 Floats = NDArray[Any]
 BATCH = 32
 MAX_OTHER = 1500
+# Empty surfaces that are no waste either: without them walls and lawns pass for paper.
+SURFACES, SURFACE_SIDE = 300, 256
 # "Something else" as one more class; its logit is then moved to the fixed 0 that the network has.
 OTHER = len(ITEMS)
 
@@ -69,6 +72,12 @@ def features(backbone: nn.Module, inputs: Iterable[Tensor]) -> Floats:
         pixels = torch.stack(batch).to(kind).contiguous(memory_format=torch.channels_last)
         found.append(backbone(pixels).float().numpy())
     return np.concatenate(found)
+
+
+def surfaces(size: int, *, seed: int = 0) -> Iterator[Tensor]:
+    """Make SURFACES pictures (3, size, size) of tables, floors and walls with nothing on them."""
+    rng = np.random.default_rng(seed)
+    return (to_input(plain_background(SURFACE_SIDE, rng), size) for _ in range(SURFACES))
 
 
 def fit_head(head: nn.Linear, inputs: Floats, labels: NDArray[np.int64], strength: float) -> None:
@@ -148,7 +157,8 @@ def finish(
         seen = features(
             backbone, itertools.chain(plain(train), (augmented[i, i][0] for i in range(len(train))))
         )
-        unlike, watched = features(backbone, plain(other)), features(backbone, plain(dev))
+        unlike = features(backbone, itertools.chain(plain(other), surfaces(size)))
+        watched = features(backbone, plain(dev))
         for strength in strengths:
             with_other = np.concatenate([seen, unlike])
             item_labels = np.concatenate([labels[:, 0], np.full(len(unlike), OTHER)])

@@ -43,7 +43,9 @@ def test_every_example_of_the_app_is_recognised(
         assert found.is_waste, path.name
 
 
-@pytest.mark.parametrize("name", ["chelsea", "astronaut", "rocket", "camera", "moon"])
+@pytest.mark.parametrize(
+    "name", ["chelsea", "astronaut", "rocket", "camera", "moon", "brick", "gravel", "grass"]
+)
 def test_what_is_no_waste_is_recognised_as_such(engine: WasteEngine, name: str) -> None:
     picture = Image.fromarray(getattr(skimage.data, name)()).convert("RGB")
     assert not engine.classify(picture).is_waste

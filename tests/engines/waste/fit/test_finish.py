@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from engines.waste.fit.finish import OTHER, blend, fit_head, log_likelihood, main
+from engines.waste.fit.finish import OTHER, blend, fit_head, log_likelihood, main, surfaces
 from engines.waste.model import MultiHeadClassifier, waste_logit
 
 
@@ -73,3 +73,11 @@ def test_the_command_averages_runs_and_moves_them_towards_their_start(
     start, a, b = (network.state_dict()[name] for network in networks.values())
     torch.testing.assert_close(found[name], start / 2 + (a + b) / 4)
     assert (found["item_head.bias"] != networks["start"].item_head.bias).all()
+
+
+def test_surfaces_are_the_same_every_time_and_differ_from_each_other() -> None:
+    first, again = (torch.stack([*surfaces(32)]) for _ in range(2))
+    assert torch.equal(first, again)
+    assert first.shape[1:] == (3, 32, 32)
+    assert first.min() >= -1 and first.max() <= 1
+    assert len({float(one.mean()) for one in first}) == len(first)
