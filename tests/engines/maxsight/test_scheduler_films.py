@@ -44,8 +44,15 @@ def test_a_new_likely_danger_is_always_said_at_once_unless_its_group_is_muted(
     seen_s: dict[int, float] = {}
     for now_s, tracks, said in run(film, scheduler(groups_told=groups)):
         told = {one for alert in said for one in (alert.track_id, *alert.also_track_ids)}
+        # A thing has left when a frame lacks it; between the frames of a slow camera it has not.
+        in_view = {track.track_id for track in tracks}
+        seen_s = {
+            one: at_s
+            for one, at_s in seen_s.items()
+            if one in in_view or now_s - at_s <= LEAVES_AFTER_S + 1e-6
+        }
         for track in tracks:
-            is_new = now_s - seen_s.get(track.track_id, -math.inf) > LEAVES_AFTER_S + 1e-6
+            is_new = track.track_id not in seen_s
             is_danger = urgency_of_track(track) == DANGER
             is_likely = track.score >= LEAST_SPOKEN_DANGER_SCORE
             is_told = vocabulary_entry(track.class_id).group in groups
