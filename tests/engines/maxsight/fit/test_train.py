@@ -25,6 +25,7 @@ from engines.maxsight.fit.losses import LossWeights
 from engines.maxsight.fit.pack import Frame, load_frames
 from engines.maxsight.fit.pixels import PixelCache
 from engines.maxsight.geometry import FAR, MEDIUM, NEAR
+from engines.maxsight.heads.detection import STRIDES
 from engines.maxsight.stage_a import StageA, StageAOutput
 from engines.runtime.fit import FitConfig, FitResult
 from engines.runtime.weights import WEIGHTS_FILE
@@ -286,6 +287,8 @@ def test_photos_are_measured_as_they_are_seen_in_use(size: tuple[int, int]) -> N
 
 class SeesOnePerson(nn.Module):
     """Answers with one person at (32, 64, 96, 300) of 320 × 320 pixels, whatever it is shown."""
+
+    strides = STRIDES
 
     def __init__(self) -> None:
         super().__init__()
