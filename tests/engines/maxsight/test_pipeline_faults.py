@@ -62,7 +62,8 @@ def test_stage_b_changes_nothing_of_stage_a(
     beside, steps = run(pipeline_of(lane, stage_b), 300)
     assert beside == alone
     assert [repr(step.tier1).encode() for step in steps] == alone
-    assert stage_b.frame_ids, "Stage B was never started"
+    # All frames may be done before the worker's thread gets its first turn on a busy machine.
+    wait_until(lambda: bool(stage_b.frame_ids))
 
 
 def test_a_hanging_stage_b_changes_nothing_and_is_started_only_once(lane: CpuLane) -> None:
@@ -72,7 +73,7 @@ def test_a_hanging_stage_b_changes_nothing_and_is_started_only_once(lane: CpuLan
     alone, _ = run(pipeline_of(lane, None), 300)
     beside, steps = run(pipeline_of(lane, stage_b), 300)
     assert beside == alone
-    assert stage_b.frame_ids == [0]
+    wait_until(lambda: stage_b.frame_ids == [0])
     assert [step.gate.code for step in steps] == ["ran"] + ["busy"] * 299
     assert all(step.context is None for step in steps)
     assert threading.active_count() <= before + 1
