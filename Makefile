@@ -11,7 +11,7 @@
 # make train-upcycle   train and measure the networks of the upcycling graph, up to an hour
 # make train-maxsight   train, export and measure the safety pass of MaxSight, many hours
 # make compare-maxsight   short trainings with GradNorm and with the reference's single grid
-# make train-sound   train and measure the network of sounds (steps run singly took 31 minutes)
+# make train-sound   train and measure the network of sounds, up to two hours
 # make clean   remove the virtual environment and caches
 
 PYTHON ?= python3
@@ -231,7 +231,8 @@ ship-maxsight:
 	  --sides 256 320 384 --export $(MAXSIGHT_RUN)/export.json --runs $(MAXSIGHT_TOLD)
 	$(BIN)/python -m engines.runtime.weights_hashes
 
-# The network of sounds, and one run for each group of collections that it shall not hear.
+# The network of sounds: runs that are averaged, and for each group of collections runs that shall
+# not hear it.
 SOUND_START ?=
 SOUND_RUN ?= runs/sound
 SOUND_TRAIN = OMP_NUM_THREADS=1 $(BIN)/python -m $(SIGHT).sound_train --data '$(DATA)' \
@@ -242,14 +243,15 @@ COMMA := ,
 train-sound: install $(VENV)/.dev.stamp
 	@if [ -z '$(DATA)' ] || [ -z '$(SOUND_START)' ]; then \
 	  echo 'Say where the files are: make train-sound DATA=path SOUND_START=mn04.pt'; exit 1; fi
-	$(SOUND_TRAIN) --run $(SOUND_RUN)/main
-	$(foreach group,$(SOUND_GROUPS),$(SOUND_TRAIN) --epochs 8 \
-	  --run $(SOUND_RUN)/without_$(subst $(COMMA),_,$(group)) \
-	  --leave-out $(subst $(COMMA), ,$(group)) &&) true
+	$(foreach seed,0 1 2 3,$(SOUND_TRAIN) --seed $(seed) --run $(SOUND_RUN)/seed_$(seed) &&) true
+	$(foreach seed,0 1,$(foreach group,$(SOUND_GROUPS),$(SOUND_TRAIN) --seed $(seed) --epochs 8 \
+	  --run $(SOUND_RUN)/seed_$(seed)_without_$(subst $(COMMA),_,$(group)) \
+	  --leave-out $(subst $(COMMA), ,$(group)) &&)) true
 	$(BIN)/python -m $(SIGHT).sound_report --data '$(DATA)' --start '$(SOUND_START)' \
-	  --run $(SOUND_RUN)/main --without $(SOUND_RUN)/without_* --out checkpoints/maxsight-sound
+	  --run $(foreach seed,0 1 2 3,$(SOUND_RUN)/seed_$(seed)) \
+	  --without $(SOUND_RUN)/*without_* --out checkpoints/maxsight-sound
 	$(BIN)/python -m engines.runtime.weights_hashes
-	$(BIN)/python -m $(SIGHT).sound_listening --data '$(DATA)' --run $(SOUND_RUN)/main \
+	$(BIN)/python -m $(SIGHT).sound_listening --data '$(DATA)' --run $(SOUND_RUN)/seed_0 \
 	  --checkpoint checkpoints/maxsight-sound
 
 clean:

@@ -121,6 +121,21 @@ def mean_weights(networks: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     }
 
 
+def mix_weights(
+    start: Mapping[str, Tensor], end: Mapping[str, Tensor], share: float
+) -> dict[str, Tensor]:
+    """Mix two sets of weights of one shape: share 0 is all `start`, 1 all `end`.
+
+    Between the weights that a training began with and those it came to lie networks that do better
+    on photos or sounds of another kind. Source: Wortsman et al. 2022, Robust fine-tuning of
+    zero-shot models.
+    """
+    return {
+        name: torch.lerp(start[name], value, share) if value.is_floating_point() else value
+        for name, value in end.items()
+    }
+
+
 class Run:
     """One resumable training run.
 

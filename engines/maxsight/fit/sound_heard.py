@@ -1,4 +1,9 @@
-"""Let trained networks listen to clips that they never learnt from."""
+"""Let trained networks listen to clips that they never learnt from.
+
+A network is the mean of several runs, moved part of the way back to the published network that they
+began with: fine-tuning on a few hundred clips forgets some of what AudioSet taught, and what lies
+between hears other collections better.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +12,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from engines.maxsight.fit.sound_data import Clip, Sounds, usable
@@ -23,6 +30,7 @@ from engines.maxsight.fit.sound_kept import (
 from engines.maxsight.fit.sound_train import FACTS_FILE, TERMS, predict
 from engines.maxsight.sound_classes import AUDIOSET_CLASSES, BACKGROUND, kept_sounds, learnt_ids
 from engines.maxsight.sound_network import SoundNetwork
+from engines.runtime.fit import mean_weights, mix_weights
 from engines.runtime.weights import load_tensors
 
 BEST_FILE = "best.safetensors"
@@ -54,23 +62,47 @@ class Heard:
 
 
 def listen_elsewhere(
-    runs: Sequence[Path], clips: Sequence[Clip], sounds: Sounds, calibration: Calibration
+    runs: Sequence[Path],
+    clips: Sequence[Clip],
+    sounds: Sounds,
+    *,
+    published: SoundNetwork,
+    share: float,
+    calibration: Calibration | None = None,
 ) -> Heard:
-    """Let each run that left sources out listen to those; classes it hardly knows don't count."""
+    """Let the runs that left sources out listen to those; classes they hardly know don't count.
+
+    Args:
+        runs: those that left out the same sources are averaged.
+        clips: all clips of the pack.
+        sounds: what the clips hold.
+        published: see `load_runs`.
+        share: see `load_runs`.
+        calibration: of the kept outputs; without one they are left as they are.
+    """
     chosen: list[Clip] = []
     logits: list[NDArray[np.float32]] = []
-    for run in runs:
-        facts = json.loads((run / FACTS_FILE).read_text("utf-8"))
-        out = set(facts["leave_out"])
-        known = usable(clips, TERMS[facts["licences"]])
-        left = Counter(c.class_id for c in known if c.split == "train" and c.source not in out)
-        asked = [c for c in known if c.source in out and left[c.class_id] >= MIN_LEFT]
+    for (licences, left_out), group in _by_what_was_left_out(runs).items():
+        known = usable(clips, TERMS[licences])
+        left = Counter(c.class_id for c in known if c.split == "train" and c.source not in left_out)
+        asked = [c for c in known if c.source in left_out and left[c.class_id] >= MIN_LEFT]
         if asked:
+            network = load_runs(group, published=published, share=share)
             chosen += asked
-            logits.append(predict(shipped(load_run(run), calibration), asked, sounds))
+            logits.append(predict(shipped(network, calibration), asked, sounds))
     if not chosen:
         raise ValueError("no run left a source out whose classes could be learnt elsewhere")
     return Heard(tuple(chosen), np.concatenate(logits))
+
+
+def _by_what_was_left_out(runs: Sequence[Path]) -> dict[tuple[str, tuple[str, ...]], list[Path]]:
+    """Return the runs by their licences and the sources that they left out."""
+    groups: dict[tuple[str, tuple[str, ...]], list[Path]] = {}
+    for run in runs:
+        facts = read_facts(run)
+        key = facts["licences"], tuple(sorted(facts["leave_out"]))
+        groups.setdefault(key, []).append(run)
+    return groups
 
 
 def hear_kept(
@@ -99,8 +131,27 @@ def hear_kept(
     return Heard(tuple(asked[row] for row in rows), logits[rows]), calibration
 
 
-def load_run(run: Path) -> SoundNetwork:
-    """Load the network that a run kept, with all outputs of AudioSet."""
-    network = SoundNetwork(len(learnt_ids()) + AUDIOSET_CLASSES)
-    network.load_state_dict(load_tensors(run / BEST_FILE))
+def load_runs(runs: Sequence[Path], *, published: SoundNetwork, share: float) -> SoundNetwork:
+    """Average runs and move them back towards the network that they began with.
+
+    Args:
+        runs: folders of `sound_train`.
+        published: the network before the training, with the outputs of AudioSet alone.
+        share: of the runs; at 0 all but the outputs that were learnt is as it was published.
+
+    Returns:
+        The network, with what was learnt and all outputs of AudioSet.
+    """
+    end = mean_weights([load_tensors(run / BEST_FILE) for run in runs])
+    count, start = len(learnt_ids()), dict(published.state_dict())
+    last = f"classifier.{len(published.classifier) - 1}"
+    for name in (f"{last}.weight", f"{last}.bias"):
+        start[name] = torch.cat([end[name][:count], start[name]])
+    network = SoundNetwork(count + AUDIOSET_CLASSES)
+    network.load_state_dict(mix_weights(start, end, share))
     return network.eval()
+
+
+def read_facts(run: Path) -> dict[str, Any]:
+    """Return what a run says of itself."""
+    return dict(json.loads((run / FACTS_FILE).read_text("utf-8")))

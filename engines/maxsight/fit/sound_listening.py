@@ -1,6 +1,6 @@
 """Measure what a person is told: clips of val through a listener, from its first half second on.
 
-    python -m engines.maxsight.fit.sound_listening --data DIR --run runs/sound/main \
+    python -m engines.maxsight.fit.sound_listening --data DIR --run runs/sound/seed_0 \
       --checkpoint checkpoints/maxsight-sound
 
 The other numbers of the card are of whole windows. These are of the sounds that are named on the

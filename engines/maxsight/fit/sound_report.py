@@ -1,7 +1,9 @@
 """Measure the network of sounds and write its checkpoint with a card.
 
-    python -m engines.maxsight.fit.sound_report --data DIR --start mn04.pt --run runs/sound/main \
-      --without runs/sound/without_* --out checkpoints/maxsight-sound
+    python -m engines.maxsight.fit.sound_report --data DIR --start mn04.pt --run runs/sound/seed_? \
+      --without runs/sound/*without_* --out checkpoints/maxsight-sound
+
+Several runs, and those that left the same sources out, are averaged.
 """
 
 from __future__ import annotations
@@ -17,16 +19,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.torch import save_file
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
 
 from engines.maxsight.fit.intervals import around, draw_photos, share
+from engines.maxsight.fit.sound_choices import choose_share, choose_thresholds, fit_temperature
 from engines.maxsight.fit.sound_data import Clip, Sounds, load_clips, thin_classes, usable
 from engines.maxsight.fit.sound_floor import floor_recall
-from engines.maxsight.fit.sound_heard import Heard, hear_kept, listen_elsewhere, load_run
+from engines.maxsight.fit.sound_heard import (
+    Heard,
+    hear_kept,
+    listen_elsewhere,
+    load_runs,
+    read_facts,
+)
 from engines.maxsight.fit.sound_kept import indices_of, kept_metrics, shipped
 from engines.maxsight.fit.sound_train import (
-    FACTS_FILE,
     TERMS,
     labels_of,
     macro_recall,
@@ -37,69 +43,15 @@ from engines.maxsight.sound_classes import (
     learnt_ids,
     output_ids,
 )
+from engines.maxsight.sound_network import load_audioset
 from engines.maxsight.sound_outputs import audioset_outputs, probabilities_of
 from engines.runtime.fit import write_card
-from engines.runtime.weights import WEIGHTS_FILE
+from engines.runtime.weights import WEIGHTS_FILE, load_tensors
 
 NOTES_FILE = Path(__file__).with_name("sound_notes.json")
-# A sound is named from the least probability on at which four of five such names are right.
-PRECISION = 0.8
-GRID = np.round(np.arange(0.30, 0.951, 0.05), 2)
-# Where fewer clips than this tell, the usual half is taken.
-MIN_TOLD, USUAL_THRESHOLD = 10, 0.5
 GOAL_MACRO_RECALL, GOAL_ALARM_RECALL = 0.88, 0.9
 GOAL_CLASSES = ("siren", "car_horn", "alarm", "dog_bark", "baby_cry")
 DIGITS = 4
-
-
-def fit_temperature(logits: NDArray[np.float32], wanted: NDArray[np.int64]) -> float:
-    """Return the temperature of least negative log-likelihood, from 0.25 to 4.
-
-    Every class weighs the same. Source: Guo et al. 2017.
-    """
-    weights = even_weights(wanted)
-
-    def loss(log_temperature: float) -> float:
-        likely = log_softmax(logits / np.exp(log_temperature), axis=1)
-        return float(-(weights * likely[np.arange(len(wanted)), wanted]).sum())
-
-    found = minimize_scalar(loss, bounds=(np.log(0.25), np.log(4.0)), method="bounded")
-    return float(np.exp(found.x))
-
-
-def even_weights(wanted: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return weights that sum to 1 and give every class the same sum, (N,)."""
-    weights = 1.0 / np.bincount(wanted)[wanted]
-    return np.asarray(weights / weights.sum())
-
-
-def choose_thresholds(
-    probabilities: NDArray[np.float64], wanted: NDArray[np.int64]
-) -> dict[str, float]:
-    """Choose the least probability of each sound at which PRECISION of its names are right.
-
-    Every class weighs the same. A sound for which there is none is left out: it is never named.
-    With fewer than MIN_TOLD clips of a sound, USUAL_THRESHOLD is taken.
-
-    Args:
-        probabilities: (N, ids) of `output_ids`.
-        wanted: (N,) indices of the true ones.
-    """
-    weights, counts = even_weights(wanted), np.bincount(wanted, minlength=len(output_ids()))
-    chosen: dict[str, float] = {}
-    for index, name in enumerate(output_ids()):
-        if name == BACKGROUND:
-            continue
-        if counts[index] < MIN_TOLD:
-            chosen[name] = USUAL_THRESHOLD
-            continue
-        for least in GRID:
-            named = probabilities[:, index] >= least
-            right = float(weights[named & (wanted == index)].sum())
-            if right > 0 and right >= PRECISION * float(weights[named].sum()):
-                chosen[name] = float(least)
-                break
-    return chosen
 
 
 def recalls(heard: Heard, temperature: float) -> dict[str, Any]:
@@ -203,19 +155,28 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--data", type=Path, required=True, help="folder of the sound pack")
     parser.add_argument("--start", type=Path, required=True, help="EfficientAT's mn04_as weights")
-    parser.add_argument("--run", type=Path, required=True, help="of sound_train")
+    parser.add_argument("--run", type=Path, nargs="+", required=True, help="of sound_train")
     parser.add_argument("--without", type=Path, nargs="+", required=True, help="with --leave-out")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint folder to write")
     arguments = parser.parse_args(argv)
     every = load_clips(arguments.data)
-    sounds = Sounds(arguments.data, every, arguments.run.parent / "sounds.npz")
-    facts = json.loads((arguments.run / FACTS_FILE).read_text("utf-8"))
-    used = usable(every, TERMS[facts["licences"]])
+    sounds = Sounds(arguments.data, every, arguments.run[0].parent / "sounds.npz")
+    facts = [read_facts(run) for run in arguments.run]
+    used = usable(every, TERMS[facts[0]["licences"]])
     val = [clip for clip in usable(every, TERMS["all"]) if clip.split == "val"]
-    trained = load_run(arguments.run)
+    published = load_audioset(load_tensors(arguments.start))
+    mix_share, scores = choose_share(arguments.without, every, sounds, published)
+    trained = load_runs(arguments.run, published=published, share=mix_share)
     kept, calibration = hear_kept(trained, every, sounds)
     here = Heard(tuple(val), predict(shipped(trained, calibration), val, sounds))
-    elsewhere = listen_elsewhere(arguments.without, every, sounds, calibration)
+    elsewhere = listen_elsewhere(
+        arguments.without,
+        every,
+        sounds,
+        published=published,
+        share=mix_share,
+        calibration=calibration,
+    )
     temperature = fit_temperature(elsewhere.learnt, labels_of(elsewhere.clips))
     # What no network learnt from: other collections, and the kept sounds of the training part.
     unheard = (elsewhere, kept.part("train"))
@@ -244,7 +205,13 @@ def main(argv: Sequence[str] | None = None) -> None:
             [*kept.clips, *here.clips, *elsewhere.clips],
             thresholds,
         ),
-        "training": {"clips": len(training), "seed": facts["seed"], "epochs": facts["epochs"]},
+        "training": {
+            "clips": len(training),
+            "seeds": [one["seed"] for one in facts],
+            "epochs": [one["epochs"] for one in facts],
+            "share_of_the_runs": mix_share,
+            "log_likelihood_elsewhere_by_share": scores,
+        },
     }
     notes = json.loads(NOTES_FILE.read_text("utf-8"))
     arguments.out.mkdir(parents=True, exist_ok=True)

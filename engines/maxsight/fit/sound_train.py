@@ -1,9 +1,10 @@
 """Train the network of sounds.
 
-    python -m engines.maxsight.fit.sound_train --data DIR --start mn04.pt --run runs/sound/main
+    python -m engines.maxsight.fit.sound_train --data DIR --start mn04.pt --run runs/sound/seed_0
 
-Killed at any moment, the same command goes on where it was. For the estimate on other sources, one
-run for each group of sources that it shall not hear: `--leave-out us8k --run runs/sound/without_1`.
+Killed at any moment, the same command goes on where it was. Runs with other seeds can be averaged.
+For the estimate on other sources, one run for each group of sources that it shall not hear:
+`--leave-out us8k --run runs/sound/seed_0_without_us8k`.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
-from engines.runtime.fit import mean_weights
+from engines.runtime.fit import mean_weights, mix_weights
 from engines.runtime.settings import load_settings
 from engines.runtime.weights import find_weights, load_tensors
 from engines.waste.fit.cutouts import plain_background
@@ -51,15 +51,6 @@ MAX_OTHER = 1500
 SURFACES, SURFACE_SIDE = 300, 256
 # "Something else" as one more class; its logit is then moved to the fixed 0 that the network has.
 OTHER = len(ITEMS)
-
-
-def blend(start: nn.Module, end: nn.Module, share: float) -> dict[str, Tensor]:
-    """Mix two sets of weights of one network: share 0 is all `start`, 1 all `end`."""
-    first, last = start.state_dict(), end.state_dict()
-    return {
-        name: torch.lerp(first[name], value, share) if value.is_floating_point() else value
-        for name, value in last.items()
-    }
 
 
 @torch.inference_mode()
@@ -147,10 +138,11 @@ def finish(
 
     labels = np.array([photo.labels for photo in train] * 2)
     dev_items = np.array([photo.labels[0] for photo in dev])
+    ends = start.backbone.state_dict(), model.backbone.state_dict()
     best: tuple[float, dict[str, Tensor], dict[str, float]] | None = None
     for share in shares:
         candidate = MultiHeadClassifier(model.backbone_name)
-        candidate.backbone.load_state_dict(blend(start.backbone, model.backbone, share))
+        candidate.backbone.load_state_dict(mix_weights(*ends, share))
         candidate.eval()
         backbone = candidate.backbone.to(torch.bfloat16)
         convert_conv2d_weight_memory_format(backbone, torch.channels_last)
@@ -176,7 +168,7 @@ def finish(
     if best is None:
         raise ValueError("no share or no strength was given to choose from")
     # The mix was rounded to bfloat16 to measure it; the finished one is mixed in full precision.
-    exact = blend(start.backbone, model.backbone, best[2]["share"])
+    exact = mix_weights(*ends, best[2]["share"])
     heads = {name: value for name, value in best[1].items() if not name.startswith("backbone.")}
     model.load_state_dict({f"backbone.{name}": value for name, value in exact.items()} | heads)
     return best[2]

@@ -29,6 +29,7 @@ from engines.runtime.fit import (
     SampleKey,
     decay_groups,
     mean_weights,
+    mix_weights,
     warmup_cosine,
     write_card,
 )
@@ -121,6 +122,19 @@ def test_the_mean_of_networks_has_their_mean_weights_and_the_first_ones_counters
     mean = mean_weights(networks)
     torch.testing.assert_close(mean["weight"], torch.full((2,), 3.0))
     assert mean["batches"] == 7
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 1.0), (1.0, 5.0), (0.25, 2.0)])
+def test_a_mix_lies_between_its_two_networks_and_has_the_last_ones_counters(
+    share: float, expected: float
+) -> None:
+    start, end = (
+        {"weight": torch.full((2,), value), "batches": torch.tensor(count)}
+        for value, count in ((1.0, 7), (5.0, 9))
+    )
+    mixed = mix_weights(start, end, share)
+    torch.testing.assert_close(mixed["weight"], torch.full((2,), expected))
+    assert mixed["batches"] == 9
 
 
 def test_training_learns_and_leaves_the_best_averaged_weights_in_the_model(tmp_path: Path) -> None:

@@ -5,22 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from engines.waste.fit.finish import OTHER, blend, fit_head, log_likelihood, main, surfaces
+from engines.waste.fit.finish import OTHER, fit_head, log_likelihood, main, surfaces
 from engines.waste.model import MultiHeadClassifier, waste_logit
-
-
-@pytest.mark.parametrize(("share", "expected"), [(0.0, 1.0), (1.0, 5.0), (0.25, 2.0)])
-def test_a_mix_lies_between_its_two_networks(share: float, expected: float) -> None:
-    start, end = nn.Linear(2, 2), nn.Linear(2, 2)
-    nn.init.constant_(start.weight, 1.0)
-    nn.init.constant_(end.weight, 5.0)
-    mixed = blend(start, end, share)
-    torch.testing.assert_close(mixed["weight"], torch.full((2, 2), expected))
 
 
 def clusters(labels: np.ndarray, width: int = 12) -> np.ndarray:
