@@ -47,6 +47,8 @@
 
   function light(look) {
     const frame = edge();
+    const urgency = String(first(unknown())?.urgency ?? "");
+    if (frame.dataset.urgency !== urgency) frame.dataset.urgency = urgency;
     if (frame.dataset.look !== look) frame.dataset.look = look;
   }
 

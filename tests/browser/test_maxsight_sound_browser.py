@@ -313,6 +313,10 @@ def test_a_phone_shows_it_all_without_scrolling_sideways_and_keys_are_enough(
         assert placed is not None and placed["height"] >= LEAST_BUTTON_PX
         assert placed["x"] >= 0 and placed["x"] + placed["width"] <= width
         assert page.evaluate(TOO_WIDE) == []
+        # At the end of the page nothing is left under the bar.
+        page.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
+        end, bar = page.locator(".site-footer").bounding_box(), alarm(page).bounding_box()
+        assert end is not None and bar is not None and end["y"] + end["height"] <= bar["y"]
     got_it.press("Enter")
     expect(alarm(page)).to_be_hidden()
     assert page.evaluate("document.activeElement.id") == "maxsight-sound-toggle"
@@ -330,6 +334,7 @@ def test_a_doorbell_calls_with_light_and_vibration_and_looks_like_no_danger(
     assert page.evaluate("felt[0]") == [150, 150, 350]
     assert heard(page, "live-assertive") == ["Caution: doorbell."]
     expect(alarm(page)).to_have_attribute("data-urgency", "1")
+    expect(page.locator("#maxsight-alarm-edge")).to_have_attribute("data-urgency", "1")
     findings = all_violations(page, "doorbell")
     assert not findings, "\n".join(findings)
     alarm(page).get_by_role("button", name="Got it").click()
