@@ -14,8 +14,8 @@ from engines.maxsight.boxes import suppress
 from engines.maxsight.heads.detection import STRIDES
 from engines.maxsight.stage_a import StageAOutput
 
-NMS_IOU = 0.6
-MAX_CANDIDATES = 300
+NMS_IOU = 0.5
+MAX_CANDIDATES = 1000
 MAX_DETECTIONS = 100
 # Keeps exp() finite; e^5 strides of 8 are 1,187 pixels, more than any input.
 MAX_LOG_SIDE = 5.0

@@ -26,7 +26,8 @@ import torch
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from engines.maxsight.classes import Vocabulary, vocabulary
 from engines.maxsight.fit.looking import compare_on_val
@@ -35,6 +36,7 @@ from engines.maxsight.frames import Pixels, letterbox, to_rgb
 from engines.maxsight.stage_a import StageA, StageAOutput
 from engines.maxsight.stage_a_network import INPUT_NAME, OUTPUT_NAMES, OnnxNetwork, load_stage_a
 from engines.maxsight.stage_a_runner import GRAPH_FILE
+from engines.runtime.fit import mean_weights
 from engines.runtime.weights import WEIGHTS_FILE
 
 BEST_FILE = "best.safetensors"
@@ -248,10 +250,30 @@ def _megabytes(path: Path) -> float:
     return path.stat().st_size / 1e6
 
 
+def average(folders: Sequence[Path]) -> dict[str, Tensor]:
+    """Average the weights of runs and checkpoints, in float32.
+
+    Args:
+        folders: each with the best weights of a run, or else with those of a checkpoint.
+    """
+    networks = []
+    for folder in folders:
+        best = folder / BEST_FILE
+        weights = load_file(best if best.is_file() else folder / WEIGHTS_FILE)
+        networks.append({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
+    return mean_weights(networks)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", type=Path, required=True, help=f"folder with {BEST_FILE}")
+    parser.add_argument(
+        "--run",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="runs, or checkpoints; several are averaged",
+    )
     parser.add_argument("--data", type=Path, required=True, help="folder of the detection pack")
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
     parser.add_argument("--side", type=int, default=320, help="pixels of the square input")
@@ -282,8 +304,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     numbers: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         full = arguments.float_graph or Path(folder) / "float.onnx"
+        weights = Path(folder) / BEST_FILE
+        save_file(average(arguments.run), weights)
         done = export(
-            arguments.run / BEST_FILE,
+            weights,
             squares,
             arguments.out,
             words=words,

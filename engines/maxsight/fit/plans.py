@@ -14,13 +14,19 @@ FRESH_RATE = 6e-4
 class Plan:
     """A part of the training: how samples are made, and how the learning rate ends.
 
-    ema_decay: of the moving average of the weights; shorter where the rate falls anyway.
+    Attributes:
+        phases: in order.
+        last_rate: the learning rate that all ends with.
+        warmup_epochs: during which the rate rises.
+        ema_decay: of the moving average of the weights; shorter where the rate falls anyway.
+        rate: the highest learning rates, as a share of the usual ones.
     """
 
     phases: tuple[Phase, ...]
     last_rate: float
     warmup_epochs: float
     ema_decay: float
+    rate: float = 1.0
 
 
 # Small first and large last: most is learned cheaply, the last epochs see the size of use and
@@ -51,6 +57,17 @@ PLANS = {
         last_rate=6e-6,
         warmup_epochs=0.3,
         ema_decay=0.998,
+    ),
+    # A good network goes on gently on large pictures, to be averaged with what it began with.
+    "cycle": Plan(
+        (
+            Phase(until=3, side=256, mosaic=0.4, scales=(0.6, 1.5)),
+            Phase(until=5, side=320, mosaic=0.25, scales=(0.75, 1.6)),
+        ),
+        last_rate=6e-6,
+        warmup_epochs=0.3,
+        ema_decay=0.998,
+        rate=0.5,
     ),
     # Short and small, from ImageNet: enough to tell two ways of training apart.
     "compare": Plan(

@@ -302,7 +302,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             run_dir=arguments.run,
             epochs=arguments.epochs or plan.phases[-1].until,
             batch_size=arguments.batch_size,
-            learning_rate=FRESH_RATE,
+            learning_rate=FRESH_RATE * plan.rate,
             min_learning_rate=plan.last_rate,
             warmup_epochs=plan.warmup_epochs,
             clip_norm=5.0,
@@ -312,6 +312,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             patience=plan.phases[-1].until,
             save_every_s=arguments.save_every_s,
         ),
+        loaded_rate=LOADED_RATE * plan.rate,
         gradnorm=GradNorm(BALANCED, every=GRADNORM_EVERY) if arguments.gradnorm else None,
     )
     print(f"best epoch {result.best_epoch}, score {result.best_score:.4f}, {result.seconds:.0f} s")

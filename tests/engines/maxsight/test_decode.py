@@ -23,7 +23,7 @@ from engines.maxsight.stage_a import StageAOutput
 # 8 × 12 cells of P3, 4 × 6 of P4 and 2 × 3 of P5.
 SIZE = (64, 96)
 CELLS = 96 + 24 + 6
-CLASSES = 5
+CLASSES = 9
 # Row 1, column 2 of P4: its centre is x = 40, y = 24, its stride 16.
 ROW = 96 + 1 * 6 + 2
 

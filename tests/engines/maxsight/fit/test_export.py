@@ -199,6 +199,16 @@ def test_a_layer_that_is_not_there_is_named(
     assert not (tmp_path / "x.onnx").exists()
 
 
+def test_runs_and_checkpoints_are_averaged(run_dir: Path, tmp_path: Path) -> None:
+    run = load_file(run_dir / export.BEST_FILE)
+    other = {name: value + 2 if value.is_floating_point() else value for name, value in run.items()}
+    save_file(other, tmp_path / WEIGHTS_FILE)
+    mean = export.average([run_dir, tmp_path])
+    for name, value in run.items():
+        expected = value + 1 if value.is_floating_point() else value
+        torch.testing.assert_close(mean[name], expected)
+
+
 def test_ranges_cannot_be_learnt_from_nothing(exported: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="without a photo"):
         export.quantise(exported / "float.onnx", tmp_path / "x.onnx", [])
