@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from engines.maxsight.preferences import Preferences
-from engines.maxsight.scheduler import HAPTICS_MS, Alert, AlertScheduler
+from engines.maxsight.scheduler import (
+    HAPTICS_MS,
+    LEAST_SPOKEN_DANGER_SCORE,
+    LEAST_SPOKEN_SCORE,
+    Alert,
+    AlertScheduler,
+)
 from engines.maxsight.tiers import TrackedObject, Urgency, Zone
 from tests.engines.maxsight.films import scheduler
 from tests.engines.maxsight.tracks import coming, thing
@@ -90,8 +96,8 @@ def test_what_stays_as_it_is_is_repeated_ever_more_rarely() -> None:
         ([thing("bottle", zone=NEAR)], {}),
         ([thing("person", zone=NEAR, is_confirmed=False)], {}),
         ([thing("car", zone=NEAR, is_confirmed=False, score=0.4)], {}),
-        ([thing("person", zone=NEAR, score=0.39)], {}),
-        ([thing("car", zone=NEAR, score=0.34)], {}),
+        ([thing("person", zone=NEAR, score=LEAST_SPOKEN_SCORE - 0.01)], {}),
+        ([thing("car", zone=NEAR, score=LEAST_SPOKEN_DANGER_SCORE - 0.01)], {}),
         ([thing("person", distance_m=6.0)], {"max_distance_m": 5.0}),
         ([near_car, near_person], {"groups_told": {"doors"}}),
         ([near_car], {"groups_told": set()}),
@@ -122,7 +128,7 @@ def test_nothing_is_said_when_nothing_matters(
         coming("car", contact_s=4.0, distance_m=12.0),
         thing("car", zone=NEAR, is_confirmed=False, score=0.7),
         thing("car", zone=NEAR, distance_m=math.nan),
-        thing("car", zone=NEAR, score=0.35),
+        thing("car", zone=NEAR, score=LEAST_SPOKEN_DANGER_SCORE),
         replace(coming("car", contact_s=4.0, distance_m=12.0), score=0.22),
     ],
     ids=[
