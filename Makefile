@@ -23,7 +23,7 @@ RUN ?= runs/waste
 .DELETE_ON_ERROR:
 .PHONY: run install test test-page test-patient test-tools chromium lint audit bench soak space clean \
   train again-waste waste-card train-chat train-upcycle train-maxsight finish-maxsight \
-  again-maxsight ship-maxsight compare-maxsight maxsight-files train-sound
+  again-maxsight larger-maxsight ship-maxsight compare-maxsight maxsight-files train-sound
 
 run: install
 	@$(BIN)/python app.py
@@ -179,11 +179,12 @@ SHORT := --epochs 3 --draws 2400 --warmup-epochs 1 --ema-decay 0.99 --test-size 
 # The safety pass of MaxSight: teacher, a long run at a high rate, a short one that ends it, export
 # and report. The long run is stopped by hand when it no longer improves (kill it, then make
 # finish-maxsight); left alone it ends after its last epoch. make again-maxsight AGAIN=again_2
-# goes on from the shipped checkpoint; AGAIN is a name that its card does not have. BACKBONE is
+# goes on from the shipped checkpoint; AGAIN is a name that its card does not have; make
+# larger-maxsight taught it the size it looks at now. BACKBONE is
 # ResNet-50 v2 of Gluon as npz, TEACHER picodet_s_416_coco.onnx.
 BACKBONE ?=
 TEACHER ?=
-SIDE ?= 320
+SIDE ?= 384
 MAXSIGHT_RUN ?= runs/maxsight
 SIGHT := engines.maxsight.fit
 SIGHT_TRAIN = MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 OMP_WAIT_POLICY=PASSIVE \
@@ -212,6 +213,11 @@ again-maxsight: install $(VENV)/.dev.stamp maxsight-files $(MAXSIGHT_RUN)/teache
 	$(MAKE) ship-maxsight MAXSIGHT_LAST=$(AGAIN) \
 	  MAXSIGHT_TOLD='$(MAXSIGHT_RUN)/$(AGAIN) --earlier checkpoints/maxsight-a/card.json'
 
+larger-maxsight: install $(VENV)/.dev.stamp maxsight-files $(MAXSIGHT_RUN)/teacher/train.npz
+	$(SIGHT_TRAIN) --run $(MAXSIGHT_RUN)/larger --plan larger --start checkpoints/maxsight-a
+	$(MAKE) ship-maxsight MAXSIGHT_LAST=larger \
+	  MAXSIGHT_TOLD='$(MAXSIGHT_RUN)/larger --earlier checkpoints/maxsight-a/card.json'
+
 # Is GradNorm better than fixed weights, are three grids better than the reference's single one?
 compare-maxsight: install $(VENV)/.dev.stamp maxsight-files $(MAXSIGHT_RUN)/teacher/train.npz
 	$(SIGHT_TRAIN) --plan compare --run $(MAXSIGHT_RUN)/separate
@@ -220,7 +226,6 @@ compare-maxsight: install $(VENV)/.dev.stamp maxsight-files $(MAXSIGHT_RUN)/teac
 	$(BIN)/python -m $(SIGHT).compare --data '$(DATA)' \
 	  --runs $(MAXSIGHT_RUN)/separate $(MAXSIGHT_RUN)/gradnorm --single-grid $(MAXSIGHT_RUN)/single_grid
 
-# If another SIDE turns out better, the report says so and stops: make ship-maxsight SIDE=...
 MAXSIGHT_LAST ?= finish
 MAXSIGHT_TOLD ?= $(MAXSIGHT_RUN)/main $(MAXSIGHT_RUN)/finish
 ship-maxsight:
@@ -228,7 +233,7 @@ ship-maxsight:
 	$(BIN)/python -m $(SIGHT).export --run $(MAXSIGHT_RUN)/$(MAXSIGHT_LAST) --data '$(DATA)' \
 	  --out checkpoints/maxsight-a --side $(SIDE) --numbers $(MAXSIGHT_RUN)/export.json
 	$(BIN)/python -m $(SIGHT).report --data '$(DATA)' --checkpoint checkpoints/maxsight-a \
-	  --sides 256 320 384 --export $(MAXSIGHT_RUN)/export.json --runs $(MAXSIGHT_TOLD)
+	  --sides $(SIDE) --export $(MAXSIGHT_RUN)/export.json --runs $(MAXSIGHT_TOLD)
 	$(BIN)/python -m engines.runtime.weights_hashes
 
 # The network of sounds: runs that are averaged, and for each group of collections runs that shall

@@ -17,6 +17,10 @@ MIN_SIDE = 32
 MAX_SIDE = 1920
 # Grey around a frame that is not square; the network was trained with it.
 FILL = 114
+# The network halves a picture five times.
+STEP_PX = 32
+# Of the square of the longer side: what a frame of 4:3 fills, as cameras deliver them.
+LARGEST_AREA = 0.75
 # Below this scale linear interpolation skips pixels, and fine patterns turn into false ones.
 AREA_BELOW_SCALE = 0.5
 
@@ -61,18 +65,28 @@ def to_rgb(frame: Any) -> Pixels:
 
 
 def letterbox(pixels: Pixels, side: int) -> tuple[Pixels, float]:
-    """Scale a frame (H, W, 3) to fit a square of `side` pixels at its top left, the rest grey.
+    """Scale a frame (H, W, 3) to what the network looks at, a canvas of bounded area.
 
-    The same as in training, but that strong reduction averages areas.
+    The longer side becomes `side` pixels, or fewer so that the canvas, which is filled up with
+    grey to multiples of 32, has no more than 3/4 side² pixels: a square costs no more time than a
+    frame of 4:3, and none of it goes to grey below a lying frame.
+
+    Args:
+        side: pixels, at least 64; multiples of 128 fit frames of 4:3 to the pixel.
 
     Returns:
-        The square (side, side, 3), and its pixels per pixel of the frame.
+        The canvas with the frame at its top left, and its pixels per pixel of the frame.
     """
-    scale = side / max(pixels.shape[:2])
-    square = np.full((side, side, 3), FILL, np.uint8)
+    size = height, width = pixels.shape[:2]
+    for longer in range(side, 0, -1):
+        scale = longer / max(size)
+        rows, columns = (-(-_scaled(one, scale) // STEP_PX) * STEP_PX for one in (height, width))
+        if rows * columns <= LARGEST_AREA * side * side:
+            break
+    canvas = np.full((rows, columns, 3), FILL, np.uint8)
     fitted = pixels if scale == 1 else _resize(pixels, scale)
-    square[: fitted.shape[0], : fitted.shape[1]] = fitted
-    return square, scale
+    canvas[: fitted.shape[0], : fitted.shape[1]] = fitted
+    return canvas, scale
 
 
 def _to_bytes(frame: NDArray[Any]) -> Pixels:
@@ -107,8 +121,12 @@ def _to_three_channels(frame: Pixels) -> Pixels:
     return ((blended + 127) // 255).astype(np.uint8)
 
 
+def _scaled(length: int, scale: float) -> int:
+    return max(1, round(length * scale))
+
+
 def _resize(pixels: Pixels, scale: float) -> Pixels:
     height, width = pixels.shape[:2]
-    size = max(1, round(width * scale)), max(1, round(height * scale))
+    size = _scaled(width, scale), _scaled(height, scale)
     how = cv2.INTER_AREA if scale < AREA_BELOW_SCALE else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(pixels, size, interpolation=how), dtype=np.uint8)

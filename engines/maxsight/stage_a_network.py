@@ -19,23 +19,24 @@ from engines.runtime.weights import load_tensors
 INPUT_NAME = "pixels"
 OUTPUT_NAMES = StageAOutput._fields
 
-# A square (side, side, 3) uint8 RGB in, a batch of one on the CPU out.
+# The graph's names for the height and the width of what it takes.
+SIZE_NAMES = ("height", "width")
+# A canvas (H, W, 3) uint8 RGB in, sides multiples of 32; a batch of one on the CPU out.
 Network = Callable[[Pixels], StageAOutput]
 
 
 class OnnxNetwork:
-    """Stage A as an ONNX graph of fixed size on the CPU.
+    """Stage A as an ONNX graph on the CPU.
 
     Args:
-        path: the graph. Its input is (1, 3, side, side) float32, RGB in [0, 255].
-        side: pixels of the square it must take.
+        path: the graph. Its input is (1, 3, height, width) float32, RGB in [0, 255].
         threads: CPU threads; they sleep between frames instead of spinning.
 
     Raises:
-        WeightsCorruptError: if it is damaged or not a Stage A of this size.
+        WeightsCorruptError: if it is damaged or not a Stage A.
     """
 
-    def __init__(self, path: Path, *, side: int, threads: int) -> None:
+    def __init__(self, path: Path, *, threads: int) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -50,12 +51,12 @@ class OnnxNetwork:
             raise _corrupt(path, "it is damaged or not a graph that can be run") from error
         inputs = [(one.name, tuple(one.shape)) for one in self.session.get_inputs()]
         outputs = tuple(one.name for one in self.session.get_outputs())
-        if inputs != [(INPUT_NAME, (1, 3, side, side))] or outputs != OUTPUT_NAMES:
-            raise _corrupt(path, f"it is not a Stage A for {side} × {side} pixels")
+        if inputs != [(INPUT_NAME, (1, 3, *SIZE_NAMES))] or outputs != OUTPUT_NAMES:
+            raise _corrupt(path, "it is not a Stage A for frames of any size")
 
-    def __call__(self, square: Pixels) -> StageAOutput:
-        """Look at one square."""
-        batch = np.ascontiguousarray(square.transpose(2, 0, 1)[None], dtype=np.float32)
+    def __call__(self, canvas: Pixels) -> StageAOutput:
+        """Look at one canvas."""
+        batch = np.ascontiguousarray(canvas.transpose(2, 0, 1)[None], dtype=np.float32)
         found = self.session.run(list(OUTPUT_NAMES), {INPUT_NAME: batch})
         return StageAOutput(*(torch.from_numpy(part) for part in found))
 
@@ -78,10 +79,10 @@ class EagerNetwork:
         convert_conv2d_weight_memory_format(self.model, torch.channels_last)
 
     @torch.inference_mode()
-    def __call__(self, square: Pixels) -> StageAOutput:
-        """Look at one square."""
+    def __call__(self, canvas: Pixels) -> StageAOutput:
+        """Look at one canvas."""
         device, dtype = self.placement.device, self.placement.dtype
-        batch = torch.from_numpy(square).to(device).permute(2, 0, 1)[None].float()
+        batch = torch.from_numpy(canvas).to(device).permute(2, 0, 1)[None].float()
         batch = batch.contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
             output = self.model(batch)

@@ -29,8 +29,8 @@ from engines.runtime.weights import Card, load_card
 CHECKPOINT = "maxsight-a"
 GRAPH_FILE = "model.onnx"
 WARMUP_PASSES = 3
-# A box this close to the edge, in pixels of the network's input, is cut by it; as in training.
-EDGE_PX = 2.0
+# A box this close to the edge, as a share of the longer side, is cut by it; as in training.
+EDGE_SHARE = 2 / 320
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Inference:
     Attributes:
         thresholds: least score of each class that may be named, by index. Classes that are not
             trusted have none, and are never named.
-        input_side: pixels of the network's square input.
+        input_side: pixels of the longer side of what the network looks at, see `letterbox`.
         objectness_power: a score is class · objectness^power.
     """
 
@@ -79,9 +79,7 @@ class StageARunner(CheckpointEngine[_Loaded]):
         graph = source.path.parent / GRAPH_FILE
         network: Network
         if self.placement.device.type == "cpu" and graph.is_file():
-            network = OnnxNetwork(
-                graph, side=inference.input_side, threads=self.settings.cpu_threads
-            )
+            network = OnnxNetwork(graph, threads=self.settings.cpu_threads)
             how = "ONNX Runtime"
         else:
             network = EagerNetwork(
@@ -97,9 +95,10 @@ class StageARunner(CheckpointEngine[_Loaded]):
     def warmup(self) -> None:
         """Look at grey frames, so that the first person doesn't wait."""
         side = self._ready().inference.input_side
-        grey = np.full((side * 3 // 4, side, 3), 128, np.uint8)
-        for _ in range(WARMUP_PASSES):
-            self.look(grey, 0, 0.0)
+        lying = np.full((side * 3 // 4, side, 3), 128, np.uint8)
+        for grey in (lying, lying.transpose(1, 0, 2)):
+            for _ in range(WARMUP_PASSES):
+                self.look(grey, 0, 0.0)
 
     def look(self, frame: Any, frame_id: int, captured_s: float) -> Tier1:
         """Say all of Tier 1 about one frame.
@@ -120,15 +119,15 @@ class StageARunner(CheckpointEngine[_Loaded]):
         with Stopwatch(self.placement.device) as watch:
             rgb = to_rgb(frame)
             size = (int(frame.shape[0]), int(frame.shape[1]))
-            square, scale = letterbox(rgb, loaded.inference.input_side)
+            canvas, scale = letterbox(rgb, loaded.inference.input_side)
             scale *= max(rgb.shape[:2]) / max(size)
-            output = loaded.network(square)
+            output = loaded.network(canvas)
             if not all(bool(torch.isfinite(part).all()) for part in output):
                 raise EngineUnavailableError(
                     "The network of MaxSight computed numbers that are none.",
                     "Restart the app; if it happens again, restore checkpoints/maxsight-a.",
                 )
-            objects = _objects(output, loaded, scale, size)
+            objects = _objects(output, loaded, canvas.shape[:2], scale, size)
         return Tier1(
             frame_id=frame_id,
             captured_s=captured_s,
@@ -186,9 +185,13 @@ def _bad_card(reason: str) -> WeightsCorruptError:
 
 
 def _objects(
-    output: StageAOutput, loaded: _Loaded, scale: float, size: tuple[int, int]
+    output: StageAOutput,
+    loaded: _Loaded,
+    input_size: tuple[int, ...],
+    scale: float,
+    size: tuple[int, int],
 ) -> tuple[SeenObject, ...]:
-    """Decode one frame; `scale` is input pixels per frame pixel, `size` height and width."""
+    """Decode one frame; `scale` is input pixels per frame pixel, sizes are height and width."""
     inference = loaded.inference
     trusted = torch.zeros(len(loaded.words.trained), dtype=torch.bool)
     trusted[list(inference.thresholds)] = True
@@ -196,7 +199,7 @@ def _objects(
     logits = output.class_logits.masked_fill(~trusted, -math.inf)
     (found,) = decode(
         output._replace(class_logits=logits),
-        input_size=(inference.input_side,) * 2,
+        input_size=(input_size[0], input_size[1]),
         scales=[scale],
         frame_sizes=[size],
         min_score=min(inference.thresholds.values()),
@@ -205,12 +208,12 @@ def _objects(
     return tuple(
         seen
         for index in range(len(found.scores))
-        if (seen := _seen_object(found, index, loaded, scale, size)) is not None
+        if (seen := _seen_object(found, index, loaded, size)) is not None
     )
 
 
 def _seen_object(
-    found: Detections, index: int, loaded: _Loaded, scale: float, size: tuple[int, int]
+    found: Detections, index: int, loaded: _Loaded, size: tuple[int, int]
 ) -> SeenObject | None:
     """Describe one detection; None where its class needs a better score or its box is empty."""
     class_index, score = int(found.classes[index]), float(found.scores[index])
@@ -218,7 +221,7 @@ def _seen_object(
     if score < loaded.inference.thresholds[class_index] or x1 <= x0 or y1 <= y0:
         return None
     height, width = size
-    edge = EDGE_PX / scale
+    edge = EDGE_SHARE * max(size)
     is_cut = x0 <= edge or y0 <= edge or x1 >= width - edge or y1 >= height - edge
     one = loaded.words.trained[class_index]
     assert one.height_m is not None  # every trained class has one, the vocabulary sees to it

@@ -16,7 +16,7 @@ import torch
 from engines.maxsight.classes import vocabulary
 from engines.maxsight.context_memory import ContextMemory
 from engines.maxsight.context_worker import ContextBox
-from engines.maxsight.frames import Pixels
+from engines.maxsight.frames import Pixels, letterbox
 from engines.maxsight.ocr import TextReader
 from engines.maxsight.pipeline import MaxSightPipeline
 from engines.maxsight.stage_a_runner import CHECKPOINT, StageARunner, read_inference
@@ -42,12 +42,12 @@ SIGN = ("PLATFORM 4", "Way out", "Mind the gap")
 class BareResNet:
     """An eager fp32 ResNet-50 with random weights; its speed does not depend on them."""
 
-    def __init__(self, side: int) -> None:
+    def __init__(self, height: int, width: int) -> None:
         ensure_torchvision()
         import timm
 
         self.model = timm.create_model("resnet50", pretrained=False).eval()
-        self.pixels = torch.zeros(1, 3, side, side)
+        self.pixels = torch.zeros(1, 3, height, width)
 
     @torch.inference_mode()
     def __call__(self) -> None:
@@ -102,8 +102,9 @@ def maxsight_rows(
     runner.warmup()
     card = load_card(settings.checkpoints_dir / CHECKPOINT)
     assert card is not None  # the runner has read it
-    bare = BareResNet(read_inference(card, vocabulary()).input_side)
     photo = _photo(settings)
+    canvas, _ = letterbox(photo, read_inference(card, vocabulary()).input_side)
+    bare = BareResNet(*canvas.shape[:2])
     return [
         *_speed_rows(runner, bare, photo, blocks, frames),
         *_context_rows(settings, runner, _with_sign(photo), blocks, frames),
@@ -146,7 +147,7 @@ def _speed_rows(
             bare()
             bare_ms += [(time.perf_counter() - start_s) * 1000] if place else []
     own, other = statistics.median(own_ms), statistics.median(bare_ms)
-    side = bare.pixels.shape[-1]
+    height, width = bare.pixels.shape[2:]
     return [
         (
             "maxsight: frame to detections, p95", _p95(own_ms), "ms", 60.0,
@@ -154,7 +155,7 @@ def _speed_rows(
         ),
         (
             "frame to detections / bare ResNet-50", own / other, "ratio", 0.8,
-            f"eager fp32 at {side} × {side}: p50 {other:.1f} ms, p95 {_p95(bare_ms):.1f} ms",
+            f"eager fp32 at {width} × {height}: p50 {other:.1f} ms, p95 {_p95(bare_ms):.1f} ms",
         ),
     ]  # fmt: skip
 

@@ -21,11 +21,8 @@ from engines.maxsight.fit.pixels import PixelCache
 from engines.maxsight.geometry import FOCAL_PER_LONGER_SIDE, urgency_of, zone_of
 from engines.runtime.fit import SampleKey
 
-# The photos' longer side, which is also the input at inference: a crop keeps this scale, so that
-# what looks large in training looks equally large in use.
-FRAME_SIDE = 320
-FRAME_AREA = FRAME_SIDE * 240
-FOCAL_PX = FOCAL_PER_LONGER_SIDE * FRAME_SIDE
+# The photos' longer side.
+PHOTO_SIDE = 320
 FILL = 114
 MIN_VISIBLE = 0.3
 MIN_SIDE_PX = 3.0
@@ -38,14 +35,16 @@ EPOCH_SHIFT = 32
 class Phase:
     """How samples are made from an epoch on; `until` is the first epoch of the next phase.
 
-    side: pixels of a sample. mosaic: share of samples made of four photos. scales: of a photo
-    alone, relative to 320 px on the longer side.
+    side: pixels of a sample. mosaic: share of samples made of four photos. frame_side: the longer
+    side of a whole frame in use, pixels; a crop is of such a frame, so that what looks large in
+    training looks equally large in use. scales: of a photo alone, relative to `frame_side`.
     """
 
     until: int
     side: int
     mosaic: float
     scales: tuple[float, float]
+    frame_side: int = PHOTO_SIDE
 
 
 class Sample(NamedTuple):
@@ -121,7 +120,7 @@ class DetectionDataset(Dataset[Sample]):
         index, seed = key
         rng = np.random.default_rng(seed)
         phase = self.phase_of(seed >> EPOCH_SHIFT)
-        side = phase.side
+        side, grown = phase.side, phase.frame_side / PHOTO_SIDE
         centres = cell_grid(side, side)[0].numpy()
         canvas = _Canvas(
             np.full((side, side, 3), FILL, np.uint8),
@@ -129,7 +128,7 @@ class DetectionDataset(Dataset[Sample]):
             [], [], [], [], [],
         )  # fmt: skip
         if not self.is_augmented:
-            self._place(canvas, index, (0, 0, side, side), centres, side / FRAME_SIDE, None)
+            self._place(canvas, index, (0, 0, side, side), centres, side / PHOTO_SIDE, None)
         elif rng.random() < phase.mosaic:
             cx, cy = (int(v) for v in rng.uniform(0.3, 0.7, 2) * side)
             others = [index, *(int(i) for i in rng.integers(len(self.labels), size=3))]
@@ -138,14 +137,14 @@ class DetectionDataset(Dataset[Sample]):
             ]  # fmt: skip
             for turn, quarter in enumerate(rng.permutation(4)):
                 scale = float(np.exp(rng.uniform(np.log(0.35), np.log(1.0))))
-                self._place(canvas, others[turn], quarters[quarter], centres, scale, rng)
+                self._place(canvas, others[turn], quarters[quarter], centres, scale * grown, rng)
         else:
             low, high = np.log(phase.scales)
             scale = float(np.exp(rng.uniform(low, high)))
-            self._place(canvas, index, (0, 0, side, side), centres, scale, rng)
+            self._place(canvas, index, (0, 0, side, side), centres, scale * grown, rng)
         if self.is_augmented:
             canvas.pixels = change_colours(canvas.pixels, rng)
-        return self._finish(canvas, centres)
+        return self._finish(canvas, centres, phase.frame_side)
 
     def _place(
         self,
@@ -201,7 +200,7 @@ class DetectionDataset(Dataset[Sample]):
         for place in np.flatnonzero(~is_object & (visible > 0)):
             canvas.ignored.append((cut[place], int(labels.classes[place])))
 
-    def _finish(self, canvas: _Canvas, centres: np.ndarray) -> Sample:
+    def _finish(self, canvas: _Canvas, centres: np.ndarray, frame_side: int) -> Sample:
         boxes = np.concatenate(canvas.boxes)[:MAX_OBJECTS]
         heights = np.concatenate(canvas.heights)[:MAX_OBJECTS]
         areas = np.concatenate(canvas.areas)[:MAX_OBJECTS]
@@ -211,7 +210,7 @@ class DetectionDataset(Dataset[Sample]):
             return np.concatenate(parts)[:MAX_OBJECTS]
 
         classes, chances = gather("classes"), gather("chances")
-        zones, urgency = self._judge(classes, chances, heights, areas, gather("is_cut"))
+        zones, urgency = self._judge(classes, chances, heights, areas, gather("is_cut"), frame_side)
         is_seen = np.ones(len(centres), bool)
         for (x0, y0, x1, y1), class_index in canvas.ignored:
             inside = (
@@ -239,16 +238,18 @@ class DetectionDataset(Dataset[Sample]):
         heights: np.ndarray,
         areas: np.ndarray,
         is_cut: np.ndarray,
+        frame_side: int,
     ) -> tuple[np.ndarray, int]:
         """Return the zone of each object and the urgency of the frame (the highest of them)."""
         zones, urgency = np.zeros(len(classes), np.int64), 0
+        frame_area = frame_side * frame_side * 3 / 4  # of a frame of 4:3
         for place, class_index in enumerate(classes):
             word = self.words.trained[class_index]
             zones[place] = zone_of(
                 box_height_px=float(heights[place]),
-                area_share=float(areas[place]) / FRAME_AREA,
+                area_share=float(areas[place]) / frame_area,
                 class_height_m=word.height_m,
-                focal_px=FOCAL_PX,
+                focal_px=FOCAL_PER_LONGER_SIDE * frame_side,
                 is_cut=bool(is_cut[place]),
             )
             if chances[place] >= 0.5:

@@ -34,7 +34,13 @@ from engines.maxsight.fit.looking import compare_on_val
 from engines.maxsight.fit.pack import Frame, load_frames
 from engines.maxsight.frames import Pixels, letterbox, to_rgb
 from engines.maxsight.stage_a import StageA, StageAOutput
-from engines.maxsight.stage_a_network import INPUT_NAME, OUTPUT_NAMES, OnnxNetwork, load_stage_a
+from engines.maxsight.stage_a_network import (
+    INPUT_NAME,
+    OUTPUT_NAMES,
+    SIZE_NAMES,
+    OnnxNetwork,
+    load_stage_a,
+)
 from engines.maxsight.stage_a_runner import GRAPH_FILE
 from engines.runtime.fit import mean_weights
 from engines.runtime.weights import WEIGHTS_FILE
@@ -90,36 +96,37 @@ def save_half(model: StageA, path: Path) -> None:
     os.replace(temporary, path)
 
 
-def write_float_graph(model: StageA, path: Path, *, side: int) -> None:
-    """Write the network as an fp32 ONNX graph with the fixed input (1, 3, side, side)."""
-    example = torch.zeros(1, 3, side, side)
+def write_float_graph(model: StageA, path: Path) -> None:
+    """Write the network as an fp32 ONNX graph with the input (1, 3, height, width)."""
+    example = torch.zeros(1, 3, 96, 128)
     with warnings.catch_warnings(), torch.inference_mode():
         # The newer exporter needs a package more and writes the same graph.
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
             model, (example,), str(path), input_names=[INPUT_NAME],
             output_names=list(OUTPUT_NAMES), opset_version=OPSET, dynamo=False,
+            dynamic_axes={INPUT_NAME: dict(enumerate(SIZE_NAMES, start=2))},
         )  # fmt: skip
 
 
 class _Photos(CalibrationDataReader):
     """Hand the photos to ONNX Runtime's calibration, one at a time."""
 
-    def __init__(self, squares: Iterable[Pixels]) -> None:
-        self._squares: Iterator[Pixels] = iter(squares)
+    def __init__(self, canvases: Iterable[Pixels]) -> None:
+        self._canvases: Iterator[Pixels] = iter(canvases)
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         """Return the next input, or None after the last."""
-        square = next(self._squares, None)
-        if square is None:
+        canvas = next(self._canvases, None)
+        if canvas is None:
             return None
-        return {INPUT_NAME: square.transpose(2, 0, 1)[None].astype(np.float32)}
+        return {INPUT_NAME: canvas.transpose(2, 0, 1)[None].astype(np.float32)}
 
 
 def quantise(
     float_graph: Path,
     out: Path,
-    squares: Sequence[Pixels],
+    canvases: Sequence[Pixels],
     *,
     ops: Sequence[str] = QUANTISED_OPS,
     in_float: Sequence[str] = (),
@@ -127,14 +134,14 @@ def quantise(
     """Quantise a graph of `write_float_graph` to int8.
 
     Args:
-        squares: (side, side, 3) uint8 RGB each, to learn the activations' ranges from.
+        canvases: (H, W, 3) uint8 RGB each, to learn the activations' ranges from.
         ops: ONNX operators to quantise.
         in_float: beginnings of the names of layers that stay in float, such as `FIRST_LAYERS`.
 
     Raises:
         ValueError: if there is no photo, or a layer of `in_float` is not in the graph.
     """
-    if not squares:
+    if not canvases:
         raise ValueError("the ranges of the activations cannot be learnt without a photo")
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
@@ -143,7 +150,7 @@ def quantise(
         quantize_static(
             prepared,
             quantised,
-            _Photos(squares),
+            _Photos(canvases),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=list(ops),
             nodes_to_exclude=_nodes_of(prepared, in_float),
@@ -158,9 +165,11 @@ def quantise(
         os.replace(temporary, out)
 
 
-def compare(first: OnnxNetwork, second: OnnxNetwork, squares: Sequence[Pixels]) -> dict[str, float]:
+def compare(
+    first: OnnxNetwork, second: OnnxNetwork, canvases: Sequence[Pixels]
+) -> dict[str, float]:
     """Correlate the outputs of two graphs over photos: output -> Pearson's r."""
-    pairs = [(first(square), second(square)) for square in squares]
+    pairs = [(first(canvas), second(canvas)) for canvas in canvases]
     return {
         name: _correlation(
             np.concatenate([_flat(one, name) for one, _ in pairs]),
@@ -172,11 +181,10 @@ def compare(first: OnnxNetwork, second: OnnxNetwork, squares: Sequence[Pixels]) 
 
 def export(
     weights: Path,
-    squares: Sequence[Pixels],
+    canvases: Sequence[Pixels],
     out: Path,
     *,
     words: Vocabulary,
-    side: int,
     ops: Sequence[str] = QUANTISED_OPS,
     in_float: Sequence[str] = (*FIRST_LAYERS, *LAST_LAYERS),
     compared: int = 16,
@@ -188,7 +196,7 @@ def export(
 
     Args:
         weights: best.safetensors of a run.
-        squares: (side, side, 3) uint8 RGB training photos.
+        canvases: (H, W, 3) uint8 RGB, training photos as the network gets them.
         compared: how many of them the two graphs are compared on.
         float_graph: where to keep the fp32 graph; None throws it away.
     """
@@ -196,30 +204,30 @@ def export(
     model = load_stage_a(out / WEIGHTS_FILE, classes=len(words.trained))
     with tempfile.TemporaryDirectory() as folder:
         full = float_graph or Path(folder) / "float.onnx"
-        write_float_graph(model, full, side=side)
-        quantise(full, out / GRAPH_FILE, squares, ops=ops, in_float=in_float)
+        write_float_graph(model, full)
+        quantise(full, out / GRAPH_FILE, canvases, ops=ops, in_float=in_float)
         threads = torch.get_num_threads()
-        in_fp32 = OnnxNetwork(full, side=side, threads=threads)
-        in_int8 = OnnxNetwork(out / GRAPH_FILE, side=side, threads=threads)
+        in_fp32 = OnnxNetwork(full, threads=threads)
+        in_int8 = OnnxNetwork(out / GRAPH_FILE, threads=threads)
         return Exported(
             weights_mb=_megabytes(out / WEIGHTS_FILE),
             float_graph_mb=_megabytes(full),
             graph_mb=_megabytes(out / GRAPH_FILE),
-            correlations=compare(in_fp32, in_int8, squares[:compared]),
+            correlations=compare(in_fp32, in_int8, canvases[:compared]),
         )
 
 
-def draw_squares(frames: Sequence[Frame], count: int, *, side: int, seed: int) -> list[Pixels]:
+def draw_canvases(frames: Sequence[Frame], count: int, *, side: int, seed: int) -> list[Pixels]:
     """Read so many photos, drawn at random, as the network gets them."""
     drawn = np.random.default_rng(seed).permutation(len(frames))[:count]
-    squares = []
+    canvases = []
     for index in drawn:
         path = frames[index].path
         bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if bgr is None:
             raise ValueError(f"{path} is no picture")
-        squares.append(letterbox(to_rgb(np.ascontiguousarray(bgr[:, :, ::-1])), side)[0])
-    return squares
+        canvases.append(letterbox(to_rgb(np.ascontiguousarray(bgr[:, :, ::-1])), side)[0])
+    return canvases
 
 
 def _nodes_of(graph: Path, layers: Sequence[str]) -> list[str]:
@@ -276,7 +284,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--data", type=Path, required=True, help="folder of the detection pack")
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
-    parser.add_argument("--side", type=int, default=320, help="pixels of the square input")
+    parser.add_argument("--side", type=int, default=384, help="pixels of the longer side")
     parser.add_argument("--photos", type=int, default=DEFAULT_PHOTOS, help="to learn ranges from")
     parser.add_argument("--quantise-first", action="store_true", help="the stem in int8, too")
     parser.add_argument("--quantise-last", action="store_true", help="the outputs in int8, too")
@@ -295,7 +303,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         *(() if arguments.quantise_last else LAST_LAYERS),
         *arguments.in_float,
     )
-    squares = draw_squares(
+    canvases = draw_canvases(
         load_frames(arguments.data, "train", words),
         arguments.photos,
         side=arguments.side,
@@ -308,10 +316,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         save_file(average(arguments.run), weights)
         done = export(
             weights,
-            squares,
+            canvases,
             arguments.out,
             words=words,
-            side=arguments.side,
             ops=(*QUANTISED_OPS, *(SUM_OPS if arguments.quantise_sums else ())),
             in_float=in_float,
             float_graph=full,

@@ -10,7 +10,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import onnx
 import torch
 
 from engines.maxsight.classes import Vocabulary
@@ -19,7 +18,7 @@ from engines.maxsight.fit.evaluate import Precision, average_precision
 from engines.maxsight.fit.pack import Frame
 from engines.maxsight.fit.thresholds import Reading
 from engines.maxsight.frames import Pixels, letterbox
-from engines.maxsight.stage_a_network import EagerNetwork, Network, OnnxNetwork
+from engines.maxsight.stage_a_network import Network, OnnxNetwork
 from engines.maxsight.stage_a_runner import CHECKPOINT, GRAPH_FILE, StageARunner
 from engines.runtime.device import Placement
 from engines.runtime.fit import write_card
@@ -42,41 +41,18 @@ def read_photo(frame: Frame) -> Pixels:
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
-def side_of_graph(graph: Path) -> int:
-    """Return the pixels of the square input of an exported graph."""
-    model = onnx.load(graph, load_external_data=False)
-    return int(model.graph.input[0].type.tensor_type.shape.dim[-1].dim_value)
-
-
-def network_for(
-    checkpoint: Path, side: int, *, words: Vocabulary, threads: int
-) -> tuple[Network, str]:
-    """Return the network of a checkpoint for an input side, and what it is.
-
-    The graph is the one that ships; for other sides there are only the weights.
-    """
-    graph = checkpoint / GRAPH_FILE
-    if graph.is_file() and side_of_graph(graph) == side:
-        return OnnxNetwork(graph, side=side, threads=threads), "exported graph"
-    placement = Placement(torch.device("cpu"), torch.float32, "to measure")
-    return (
-        EagerNetwork(checkpoint / WEIGHTS_FILE, classes=len(words.trained), placement=placement),
-        "float32 weights",
-    )
-
-
 def look_at_all(
     network: Network, frames: Sequence[Frame], *, side: int, powers: Sequence[float]
 ) -> dict[Reading, list[Detections]]:
     """Detect every trained class down to LOW_SCORE in whole photos, once for each power."""
     found: dict[Reading, list[Detections]] = {Reading(side, power): [] for power in powers}
     for frame in frames:
-        square, scale = letterbox(read_photo(frame), side)
-        output = network(square)
+        canvas, scale = letterbox(read_photo(frame), side)
+        output = network(canvas)
         for reading, own in found.items():
             own += decode(
                 output,
-                input_size=(side, side),
+                input_size=(canvas.shape[0], canvas.shape[1]),
                 scales=[scale],
                 frame_sizes=[(frame.height, frame.width)],
                 min_score=LOW_SCORE,
@@ -99,9 +75,7 @@ def compare_on_val(
     """Measure mAP50 of two graphs on the same photos, and what the second one loses."""
     threads = torch.get_num_threads()
     scores = [
-        precision_of(
-            OnnxNetwork(path, side=side, threads=threads), frames, side=side, words=words
-        ).mean()
+        precision_of(OnnxNetwork(path, threads=threads), frames, side=side, words=words).mean()
         for path in (float_graph, graph)
     ]
     return {
@@ -134,13 +108,11 @@ def runner_of(
     settings: Settings,
 ) -> Iterator[StageARunner]:
     """Load a checkpoint as the app would if its card said this; the checkpoint stays as it is."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / CHECKPOINT
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / CHECKPOINT
         folder.mkdir()
-        graph = checkpoint / GRAPH_FILE
-        (folder / WEIGHTS_FILE).symlink_to((checkpoint / WEIGHTS_FILE).resolve())
-        if graph.is_file() and side_of_graph(graph) == reading.side:
-            (folder / GRAPH_FILE).symlink_to(graph.resolve())
+        for name in (WEIGHTS_FILE, GRAPH_FILE):
+            (folder / name).symlink_to((checkpoint / name).resolve())
         blank = dict.fromkeys(("created", "summary", "command", "data", "licence"), "measuring")
         write_card(
             folder,
@@ -150,7 +122,7 @@ def runner_of(
             },
         )  # fmt: skip
         runner = StageARunner(
-            settings.model_copy(update={"checkpoints_dir": Path(name)}),
+            settings.model_copy(update={"checkpoints_dir": Path(temporary)}),
             Placement(torch.device("cpu"), torch.float32, "to measure"),
         )
         runner.load()

@@ -32,17 +32,14 @@ from engines.maxsight.fit.intervals import around, draw_photos, share
 from engines.maxsight.fit.looking import (
     inference_part,
     look_at_all,
-    network_for,
     read_photo,
     runner_of,
-    side_of_graph,
 )
 from engines.maxsight.fit.matching import ClassMatches, match_classes
 from engines.maxsight.fit.pack import Frame
 from engines.maxsight.fit.safety import measure_safety, zone_head
 from engines.maxsight.fit.thresholds import (
     FOLDS,
-    SIDE_MARGIN,
     Reading,
     TrustRule,
     choose_reading,
@@ -51,6 +48,7 @@ from engines.maxsight.fit.thresholds import (
     score_of,
 )
 from engines.maxsight.scheduler import Alert
+from engines.maxsight.stage_a_network import OnnxNetwork
 from engines.maxsight.stage_a_runner import GRAPH_FILE
 from engines.runtime.errors import InputError
 from engines.runtime.settings import Settings
@@ -127,26 +125,21 @@ def measure(
     """Measure a checkpoint on the photos of val.
 
     Args:
-        checkpoint: folder with model.safetensors and model.onnx. A side other than the graph's is
-            measured with the weights in float32.
-        sides: input sides to choose from, pixels; the graph's own is among them.
+        checkpoint: folder with model.safetensors and model.onnx.
+        sides: longer sides of the input to choose from, pixels.
 
     Raises:
-        InputError: if no class is good enough, or another side than the graph's is better.
+        InputError: if no class is good enough.
     """
     rule, videos = rule or TrustRule(), videos or Videos()
     found: dict[Reading, list[Detections]] = {}
-    kinds = {}
+    network = OnnxNetwork(checkpoint / GRAPH_FILE, threads=settings.cpu_threads)
     for side in sides:
-        network, kinds[side] = network_for(
-            checkpoint, side, words=words, threads=settings.cpu_threads
-        )
         found |= look_at_all(network, frames, side=side, powers=powers)
-        log.info("looked at %d photos at %d pixels with the %s", len(frames), side, kinds[side])
+        log.info("looked at %d photos at %d pixels", len(frames), side)
     candidates = {reading: match_classes(frames, own, words) for reading, own in found.items()}
     everything = np.ones(len(frames), np.int64)
     shipped = choose(candidates, everything, words, rule)
-    _check_side(checkpoint, shipped, candidates)
     folds = folds_of(frames)
     choices = [choose(candidates, (folds != f).astype(np.int64), words, rule) for f in range(FOLDS)]
     log.info("%d classes may be named; now as in use", len(shipped.thresholds))
@@ -168,7 +161,7 @@ def measure(
     trusted = [set(choices[fold].thresholds) for fold in folds]
     metrics = {
         "photos": len(frames),
-        "network": kinds[shipped.reading.side],
+        "network": "exported graph",
         "cross_fitted": CROSS_FITTED,
         "trust_rule": rule.words,
         "precision": _precision(match_classes(frames, own_found, words), words, seed),
@@ -179,8 +172,7 @@ def measure(
         ],
         "score_by_side_and_power": [
             {
-                "side": reading.side, "power": reading.power, "network": kinds[reading.side],
-                "score": score_of(own, everything),
+                "side": reading.side, "power": reading.power, "score": score_of(own, everything),
             }
             for reading, own in candidates.items()
         ],
@@ -189,25 +181,6 @@ def measure(
         **of_videos,
     }  # fmt: skip
     return Measured(inference_part(shipped.reading, shipped.thresholds, words), metrics)
-
-
-def _check_side(
-    checkpoint: Path, shipped: Choice, candidates: Mapping[Reading, Sequence[ClassMatches]]
-) -> None:
-    """Refuse to go on with a graph of another side than the chosen one."""
-    graph, side = checkpoint / GRAPH_FILE, shipped.reading.side
-    if not graph.is_file() or side == side_of_graph(graph):
-        return
-    best: dict[int, float] = {}
-    for reading, own in candidates.items():
-        score = score_of(own, np.ones(len(own[0].true_counts), np.int64))
-        best[reading.side] = max(score, best.get(reading.side, 0.0))
-    scores = ", ".join(f"{score:.4f} at {other}" for other, score in best.items())
-    raise InputError(
-        f"The input side to use is {side}, not the graph's {side_of_graph(graph)}: scores are "
-        f"{scores}, and a larger side has to be {SIDE_MARGIN} better.",
-        f"Export the checkpoint again with --side {side}.",
-    )
 
 
 def _measure_videos(

@@ -69,6 +69,17 @@ PLANS = {
         ema_decay=0.998,
         rate=0.5,
     ),
+    # A good network learns to look at frames larger than the photos: small things grow.
+    "larger": Plan(
+        (
+            Phase(until=3, side=320, mosaic=0.25, scales=(0.6, 1.5), frame_side=384),
+            Phase(until=4, side=384, mosaic=0.25, scales=(0.75, 1.5), frame_side=384),
+        ),
+        last_rate=6e-6,
+        warmup_epochs=0.3,
+        ema_decay=0.998,
+        rate=0.5,
+    ),
     # Short and small, from ImageNet: enough to tell two ways of training apart.
     "compare": Plan(
         (Phase(until=2, side=192, mosaic=0.4, scales=(0.45, 1.4)),),

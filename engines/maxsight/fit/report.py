@@ -18,7 +18,6 @@ import numpy as np
 
 from engines.maxsight.classes import vocabulary
 from engines.maxsight.fit.card import make_card
-from engines.maxsight.fit.looking import side_of_graph
 from engines.maxsight.fit.measure import POWERS, Videos, measure
 from engines.maxsight.fit.pack import load_frames
 from engines.maxsight.stage_a_runner import GRAPH_FILE
@@ -43,7 +42,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--earlier", type=Path, help="card of what the first run started from, to tell its runs too"
     )
-    parser.add_argument("--sides", type=int, nargs="*", default=[], help="beside the graph's own")
+    parser.add_argument(
+        "--sides", type=int, nargs="+", default=[384], help="longer sides of the input, pixels"
+    )
     parser.add_argument("--powers", type=float, nargs="+", default=list(POWERS))
     parser.add_argument("--photos", type=int, help="only so many of val, for a trial")
     parser.add_argument("--calm-videos", type=int, default=Videos.calm)
@@ -72,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             frames,
             words=words,
             settings=Settings(),
-            sides=sorted({side_of_graph(graph), *arguments.sides}),
+            sides=arguments.sides,
             powers=arguments.powers,
             videos=Videos(
                 arguments.calm_videos,

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-import cv2
 import numpy as np
 import torch
 from safetensors.torch import load_file
@@ -28,15 +27,7 @@ from engines.maxsight.backbones.resnet50v2 import load_gluon
 from engines.maxsight.classes import Vocabulary, vocabulary
 from engines.maxsight.decode import Detections, decode
 from engines.maxsight.fit import teacher
-from engines.maxsight.fit.data import (
-    FILL,
-    Batch,
-    DetectionDataset,
-    Phase,
-    draw_keys,
-    join,
-    repeats,
-)
+from engines.maxsight.fit.data import Batch, DetectionDataset, Phase, draw_keys, join, repeats
 from engines.maxsight.fit.evaluate import average_precision
 from engines.maxsight.fit.gradnorm import GradNorm
 from engines.maxsight.fit.labels import Labels, make_labels
@@ -45,12 +36,13 @@ from engines.maxsight.fit.pack import Frame, load_frames
 from engines.maxsight.fit.pixels import PixelCache
 from engines.maxsight.fit.plans import FRESH_RATE, PLANS
 from engines.maxsight.fit.single_grid import SingleGridStageA
+from engines.maxsight.frames import letterbox
 from engines.maxsight.stage_a import StageA, StageAOutput
 from engines.runtime.fit import FitConfig, FitResult, Run
 from engines.runtime.weights import WEIGHTS_FILE
 
 LOADED_RATE = 2e-4
-TEST_SIDE = 320
+TEST_SIDE = 384
 LOG_EVERY = 50
 # What is learned through the shared features; doubt only reads them. One backward pass per part is
 # as long as a fourth of a step.
@@ -96,20 +88,6 @@ def split_rates(
         schedule.lr_lambdas.append(schedule.lr_lambdas[0])
 
 
-def letterbox(pixels: np.ndarray, side: int) -> tuple[np.ndarray, float]:
-    """Scale a photo (H, W, 3) to fit a square at its top left; return it and the scale."""
-    height, width = pixels.shape[:2]
-    scale = side / max(height, width)
-    square = np.full((side, side, 3), FILL, np.uint8)
-    new_width, new_height = max(1, round(width * scale)), max(1, round(height * scale))
-    square[:new_height, :new_width] = (
-        pixels
-        if scale == 1
-        else cv2.resize(pixels, (new_width, new_height), interpolation=cv2.INTER_LINEAR)
-    )
-    return square, scale
-
-
 @torch.inference_mode()
 def detect_all(
     model: StageA,
@@ -117,7 +95,6 @@ def detect_all(
     pixels: PixelCache,
     *,
     side: int = TEST_SIDE,
-    batch_size: int = 16,
     objectness_power: float = 0.0,
     is_bf16: bool = True,
 ) -> list[Detections]:
@@ -125,17 +102,16 @@ def detect_all(
     model.eval()
     device = next(model.parameters()).device
     found: list[Detections] = []
-    for start in range(0, len(frames), batch_size):
-        part = range(start, min(start + batch_size, len(frames)))
-        squares, scales = zip(*(letterbox(pixels[i], side) for i in part), strict=True)
-        batch = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).float()
+    for index, frame in enumerate(frames):
+        canvas, scale = letterbox(pixels[index], side)
+        batch = torch.from_numpy(canvas).permute(2, 0, 1)[None].float()
         with torch.autocast(device.type, torch.bfloat16, enabled=is_bf16):
             output = model(batch.to(device, memory_format=torch.channels_last))
         found += decode(
             StageAOutput(*(part.float().cpu() for part in output)),
-            input_size=(side, side),
-            scales=scales,
-            frame_sizes=[(frames[i].height, frames[i].width) for i in part],
+            input_size=(canvas.shape[0], canvas.shape[1]),
+            scales=[scale],
+            frame_sizes=[(frame.height, frame.width)],
             min_score=0.02,
             objectness_power=objectness_power,
             strides=model.strides,

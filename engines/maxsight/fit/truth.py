@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.maxsight.classes import Vocabulary
-from engines.maxsight.fit.data import FRAME_SIDE
 from engines.maxsight.fit.pack import Frame
 from engines.maxsight.geometry import FOCAL_PER_LONGER_SIDE, urgency_of, zone_of
-from engines.maxsight.stage_a_runner import EDGE_PX
+from engines.maxsight.stage_a_runner import EDGE_SHARE
 from engines.maxsight.tiers import Urgency
 
 # Photos that mark all of these say which people and vehicles are there. Trucks are missing from
@@ -44,7 +43,7 @@ def truth_of(frame: Frame, words: Vocabulary) -> Truth:
     """Judge the true boxes of a photo by the rules that the app uses for detected ones."""
     zones, levels = np.zeros(len(frame.boxes), np.int64), np.zeros(len(frame.boxes), np.int64)
     longer = max(frame.width, frame.height)
-    edge = EDGE_PX * longer / FRAME_SIDE
+    edge = EDGE_SHARE * longer
     for index, (x0, y0, x1, y1) in enumerate(frame.boxes.tolist()):
         one = words.trained[frame.classes[index]]
         zones[index] = zone_of(

@@ -46,7 +46,7 @@ def random_stage_a(seed: int = 0) -> StageA:
     return model.eval()
 
 
-def inference(thresholds: Mapping[str, float] | None = None, side: int = 320) -> dict[str, Any]:
+def inference(thresholds: Mapping[str, float] | None = None, side: int = 384) -> dict[str, Any]:
     """Write the part "inference" of a card; by default every class is trusted."""
     ids = vocabulary().trained_ids
     return {
@@ -64,14 +64,14 @@ def write_card(folder: Path, part: Any) -> None:
     (folder / CARD_FILE).write_text(json.dumps(card))
 
 
-def write_checkpoint(checkpoints_dir: Path, *, side: int = 320, has_graph: bool = True) -> Path:
+def write_checkpoint(checkpoints_dir: Path, *, side: int = 384, has_graph: bool = True) -> Path:
     """Write a checkpoint folder with an fp32 graph and return it."""
     folder = checkpoints_dir / CHECKPOINT
     folder.mkdir(parents=True)
     save_half(random_stage_a(), folder / WEIGHTS_FILE)
     if has_graph:
         rounded = load_stage_a(folder / WEIGHTS_FILE, classes=len(vocabulary().trained))
-        write_float_graph(rounded, folder / GRAPH_FILE, side=side)
+        write_float_graph(rounded, folder / GRAPH_FILE)
     write_card(folder, inference(side=side))
     return folder
 

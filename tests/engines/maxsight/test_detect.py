@@ -43,10 +43,10 @@ def write_set(folder: Path, **given: Any) -> Path:
 
 @pytest.fixture(scope="module")
 def checkpoints_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write a random network of 64 pixels, without its graph, that is trusted with sofas only."""
+    """Write a random network of 128 pixels, without its graph, that is trusted with sofas only."""
     folder: Path = tmp_path_factory.mktemp("checkpoints")
-    checkpoint = write_checkpoint(folder, side=64, has_graph=False)
-    write_card(checkpoint, inference({"sofa": 0.5}, side=64))
+    checkpoint = write_checkpoint(folder, side=128, has_graph=False)
+    write_card(checkpoint, inference({"sofa": 0.5}, side=128))
     return folder
 
 

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.maxsight.fit import train
 from engines.maxsight.frames import FILL, MAX_SIDE, MIN_SIDE, letterbox, to_rgb
 from engines.runtime.errors import InputError
 from engines.runtime.settings import REPO_ROOT
@@ -132,34 +131,41 @@ def test_a_mirrored_view_is_taken_as_it_looks() -> None:
 def test_reducing_averages_instead_of_skipping_pixels() -> None:
     stripes = np.zeros((2160, 3840, 3), np.uint8)
     stripes[:, ::2] = 200
-    square, _ = letterbox(to_rgb(stripes), 320)
-    assert (square[:180] == 100).all()
+    canvas, _ = letterbox(to_rgb(stripes), 320)
+    assert (canvas[:180] == 100).all()
 
 
 @given(
     height=st.integers(MIN_SIDE, 700), width=st.integers(MIN_SIDE, 700),
-    side=st.sampled_from([256, 320, 416]),
+    side=st.sampled_from([64, 256, 320, 384]),
 )  # fmt: skip
 def test_a_letterbox_holds_the_whole_frame_at_its_top_left(
     height: int, width: int, side: int
 ) -> None:
-    square, scale = letterbox(np.full((height, width, 3), 7, np.uint8), side)
-    assert square.shape == (side, side, 3)
-    used = (square != FILL).all(axis=2)
+    canvas, scale = letterbox(np.full((height, width, 3), 7, np.uint8), side)
+    used = (canvas != FILL).all(axis=2)
     rows, columns = int(used[:, 0].sum()), int(used[0].sum())
-    assert max(rows, columns) == side
     assert used[:rows, :columns].all() and used.sum() == rows * columns
     assert abs(rows - height * scale) <= 0.5 + 1e-9 or rows == 1
     assert abs(columns - width * scale) <= 0.5 + 1e-9 or columns == 1
+    # No larger than allowed, no more grey than the steps of the network need.
+    assert max(rows, columns) <= side and canvas.size // 3 <= 0.75 * side * side
+    for length, own in ((canvas.shape[0], rows), (canvas.shape[1], columns)):
+        assert length % 32 == 0 and length - own < 32
 
 
 @pytest.mark.parametrize(
-    "size", [(240, 320), (320, 240), (480, 640), (100, 60), (320, 320)],
-    ids=["as in the pack", "upright", "webcam", "small", "square"],
+    ("size", "canvas", "longer"),
+    [
+        ((480, 640), (288, 384), 384), ((640, 480), (384, 288), 384),
+        ((1080, 1920), (224, 384), 384), ((500, 500), (320, 320), 320),
+        ((241, 320), (288, 384), 383),
+    ],
+    ids=["webcam", "upright", "wide", "square", "a row more than 4:3"],
 )  # fmt: skip
-def test_the_letterbox_equals_the_one_of_training(size: tuple[int, int]) -> None:
-    photo = cv2.resize(read_photo(), size[::-1], interpolation=cv2.INTER_AREA)
-    ours, our_scale = letterbox(photo, 320)
-    theirs, their_scale = train.letterbox(photo, 320)
-    np.testing.assert_array_equal(ours, theirs)
-    assert our_scale == their_scale
+def test_frames_are_looked_at_as_large_as_the_area_allows(
+    size: tuple[int, int], canvas: tuple[int, int], longer: int
+) -> None:
+    found, scale = letterbox(np.zeros((*size, 3), np.uint8), 384)
+    assert found.shape == (*canvas, 3)
+    assert scale == pytest.approx(longer / max(size))

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 
 from engines.maxsight.classes import vocabulary
@@ -77,16 +78,21 @@ def test_a_damaged_file_is_refused(own_copy: Settings, placement: Placement, nam
         StageARunner(own_copy, placement).load()
 
 
-def test_a_graph_of_another_size_is_refused(own_copy: Settings, placement: Placement) -> None:
-    write_card(folder_of(own_copy), inference(side=256))
-    with pytest.raises(WeightsCorruptError, match="256 × 256"):
+def test_a_graph_for_one_size_only_is_refused(own_copy: Settings, placement: Placement) -> None:
+    graph = folder_of(own_copy) / GRAPH_FILE
+    model = onnx.load(graph)
+    for place, side in ((2, 320), (3, 320)):
+        model.graph.input[0].type.tensor_type.shape.dim[place].dim_value = side
+    graph.unlink()
+    onnx.save(model, graph)
+    with pytest.raises(WeightsCorruptError, match="frames of any size"):
         StageARunner(own_copy, placement).load()
 
 
 def test_the_graph_uses_the_threads_of_the_settings_and_does_not_spin(
     random_settings: Settings,
 ) -> None:
-    network = OnnxNetwork(folder_of(random_settings) / GRAPH_FILE, side=320, threads=3)
+    network = OnnxNetwork(folder_of(random_settings) / GRAPH_FILE, threads=3)
     options = network.session.get_session_options()
     assert options.intra_op_num_threads == 3
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"

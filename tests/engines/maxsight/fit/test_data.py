@@ -192,6 +192,20 @@ def test_what_is_shown_larger_is_nearer(tmp_path: Path) -> None:
     assert {zone for one in found for zone in one.zones.tolist()} == {NEAR}
 
 
+def test_in_larger_frames_the_same_photo_is_as_near(tmp_path: Path) -> None:
+    """What grows with the frame is not nearer for it."""
+    frame = toy_frame((CAR, (40, 30, 140, 100)))  # 6 m as taken
+    phases = [
+        Phase(until=1, side=384, mosaic=0.0, scales=(1.0, 1.0), frame_side=side)
+        for side in (320, 384)
+    ]
+    photo, grown = (dataset_of(tmp_path, frame, phases=(phase,))[0, 3] for phase in phases)
+    sizes = [sample.boxes[0, 2:] - sample.boxes[0, :2] for sample in (photo, grown)]
+    torch.testing.assert_close(sizes[1], sizes[0] * 1.2, rtol=0.02, atol=0.0)
+    assert photo.zones.tolist() == grown.zones.tolist() == [MEDIUM]
+    assert photo.urgency == grown.urgency == 2
+
+
 def test_only_likely_things_make_a_frame_urgent(tmp_path: Path) -> None:
     frame = toy_frame(annotated=[PERSON])
     dataset = dataset_of(tmp_path, frame, is_augmented=False)

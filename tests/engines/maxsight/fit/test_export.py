@@ -87,16 +87,16 @@ def exported(pack: Path, run_dir: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="module")
-def squares(pack: Path) -> list[Pixels]:
-    return export.draw_squares(load_frames(pack, "train", WORDS), PHOTOS, side=SIDE, seed=1)
+def canvases(pack: Path) -> list[Pixels]:
+    return export.draw_canvases(load_frames(pack, "train", WORDS), PHOTOS, side=SIDE, seed=1)
 
 
-def test_int8_follows_fp32(exported: Path, squares: list[Pixels]) -> None:
+def test_int8_follows_fp32(exported: Path, canvases: list[Pixels]) -> None:
     graphs = [
-        OnnxNetwork(path, side=SIDE, threads=1)
+        OnnxNetwork(path, threads=1)
         for path in (exported / "float.onnx", exported / "maxsight-a" / GRAPH_FILE)
     ]
-    found = export.compare(*graphs, squares)
+    found = export.compare(*graphs, canvases)
     for name, value in found.items():
         assert value > 0.95, name
 
@@ -150,13 +150,13 @@ def test_matrices_are_rounded_to_half_and_statistics_stay_as_they_are(
 
 
 def test_the_graph_and_the_weights_are_the_same_network(
-    exported: Path, squares: list[Pixels]
+    exported: Path, canvases: list[Pixels]
 ) -> None:
     model = load_stage_a(exported / "maxsight-a" / WEIGHTS_FILE, classes=len(WORDS.trained))
-    graph = OnnxNetwork(exported / "float.onnx", side=SIDE, threads=1)
+    graph = OnnxNetwork(exported / "float.onnx", threads=1)
     with torch.inference_mode():
-        expected = model(torch.from_numpy(squares[0]).permute(2, 0, 1)[None].float())
-    for name, one, other in zip(expected._fields, graph(squares[0]), expected, strict=True):
+        expected = model(torch.from_numpy(canvases[0]).permute(2, 0, 1)[None].float())
+    for name, one, other in zip(expected._fields, graph(canvases[0]), expected, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3, msg=name)
 
 
@@ -177,10 +177,10 @@ def quantised_nodes(graph: Path) -> set[str]:
 
 
 def test_first_and_last_layers_stay_in_float_unless_asked_otherwise(
-    exported: Path, squares: list[Pixels], tmp_path: Path
+    exported: Path, canvases: list[Pixels], tmp_path: Path
 ) -> None:
     excluded = quantised_nodes(exported / "maxsight-a" / GRAPH_FILE)
-    export.quantise(exported / "float.onnx", tmp_path / "all.onnx", squares[:1])
+    export.quantise(exported / "float.onnx", tmp_path / "all.onnx", canvases[:1])
     everything = quantised_nodes(tmp_path / "all.onnx")
     left_out = {name.split("/")[2].rstrip("_12") for name in everything - excluded}
     assert left_out == {"stem_conv", "class_out", "objectness_out", "sides_out", "zone_out"}
@@ -190,11 +190,11 @@ def test_first_and_last_layers_stay_in_float_unless_asked_otherwise(
 
 
 def test_a_layer_that_is_not_there_is_named(
-    exported: Path, squares: list[Pixels], tmp_path: Path
+    exported: Path, canvases: list[Pixels], tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match=r"no layer backbone\.stage9"):
         export.quantise(
-            exported / "float.onnx", tmp_path / "x.onnx", squares, in_float=["backbone.stage9"]
+            exported / "float.onnx", tmp_path / "x.onnx", canvases, in_float=["backbone.stage9"]
         )
     assert not (tmp_path / "x.onnx").exists()
 
@@ -216,18 +216,20 @@ def test_ranges_cannot_be_learnt_from_nothing(exported: Path, tmp_path: Path) ->
 
 def test_photos_are_drawn_by_seed_and_letterboxed(pack: Path) -> None:
     pack_frames = load_frames(pack, "train", WORDS)
-    drawn = export.draw_squares(pack_frames, 5, side=SIDE, seed=3)
-    again = export.draw_squares(pack_frames, 5, side=SIDE, seed=3)
-    other = export.draw_squares(pack_frames, 5, side=SIDE, seed=4)
+    drawn = export.draw_canvases(pack_frames, 5, side=SIDE, seed=3)
+    again = export.draw_canvases(pack_frames, 5, side=SIDE, seed=3)
+    other = export.draw_canvases(pack_frames, 5, side=SIDE, seed=4)
     assert len(drawn) == 5
     assert all(np.array_equal(one, two) for one, two in zip(drawn, again, strict=True))
     assert not all(np.array_equal(one, two) for one, two in zip(drawn, other, strict=True))
-    assert all((square[72:] == FILL).all() for square in drawn)
-    assert not any((square[:72] == FILL).all() for square in drawn)
+    # 86 × 64 pixels of each photo: the next larger would need 96 rows, which is too large an area.
+    assert {canvas.shape for canvas in drawn} == {(64, SIDE, 3)}
+    assert all((canvas[:, 86:] == FILL).all() for canvas in drawn)
+    assert not any((canvas[:, :86] == FILL).all() for canvas in drawn)
 
 
 def test_a_photo_that_cannot_be_read_is_named(pack: Path, tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "train.json").write_text((pack / "train.json").read_text())
     with pytest.raises(ValueError, match=r"\.png is no picture"):
-        export.draw_squares(load_frames(tmp_path, "train", WORDS), 1, side=SIDE, seed=0)
+        export.draw_canvases(load_frames(tmp_path, "train", WORDS), 1, side=SIDE, seed=0)

@@ -11,19 +11,17 @@ import pytest
 
 from engines.maxsight.fit import report
 from engines.maxsight.fit.card import known_failures, make_card, read_log
-from engines.maxsight.fit.looking import side_of_graph
 from engines.maxsight.fit.measure import Measured, Videos, measure
 from engines.maxsight.fit.pack import load_frames
 from engines.maxsight.fit.thresholds import TrustRule
 from engines.maxsight.stage_a_runner import StageARunner
 from engines.runtime.device import Placement
-from engines.runtime.errors import InputError
 from engines.runtime.fit import CARD_FIELDS, write_card
 from engines.runtime.settings import Settings
 from tests.engines.maxsight.fit.toy import CAR, WORDS, random_frame, toy_frame, write_pack
 from tests.engines.maxsight.random_checkpoint import write_checkpoint
 
-SIDE = 64
+SIDE = 128
 LAX = TrustRule(
     min_boxes=1, min_precision=0.0, dangerous_precision=0.0, min_recall=0.0, least_score=0.02
 )
@@ -97,27 +95,21 @@ def test_the_card_is_complete_and_the_app_takes_it(
     assert f"{named} of {len(WORDS.trained)} classes" in runner.health().detail
 
 
-def test_a_side_that_has_no_graph_is_measured_with_the_weights(
-    pack: Path, checkpoint: Path
-) -> None:
-    """Whichever side wins: the other one's numbers are of the other network."""
-    assert side_of_graph(checkpoint / "model.onnx") == SIDE
-    try:
-        found = measure(
-            checkpoint,
-            load_frames(pack, "val", WORDS)[:6],
-            words=WORDS,
-            settings=Settings(cpu_threads=1),
-            sides=[SIDE, 96],
-            powers=[0.0],
-            rule=LAX,
-            videos=Videos(calm=0, parked=0),
-        )
-    except InputError as error:
-        assert "Export the checkpoint again with --side 96" in str(error)
-    else:
-        rows = found.metrics["score_by_side_and_power"]
-        assert [row["network"] for row in rows] == ["exported graph", "float32 weights"]
+def test_the_graph_is_measured_at_each_side(pack: Path, checkpoint: Path) -> None:
+    found = measure(
+        checkpoint,
+        load_frames(pack, "val", WORDS)[:6],
+        words=WORDS,
+        settings=Settings(cpu_threads=1),
+        sides=[SIDE, 256],
+        powers=[0.0],
+        rule=LAX,
+        videos=Videos(calm=0, parked=0),
+    )
+    rows = found.metrics["score_by_side_and_power"]
+    assert [row["side"] for row in rows] == [SIDE, 256]
+    assert rows[0]["score"] != rows[1]["score"]
+    assert found.inference["input_side"] in (SIDE, 256)
 
 
 def test_a_network_that_may_name_nothing_is_not_shipped(
@@ -126,7 +118,7 @@ def test_a_network_that_may_name_nothing_is_not_shipped(
     with pytest.raises(SystemExit, match="No class is good enough to be named"):
         report.main(
             ["--data", str(pack), "--checkpoint", str(checkpoint), "--out", str(tmp_path),
-             "--powers", "0", "--photos", "5"]
+             "--sides", str(SIDE), "--powers", "0", "--photos", "5"]
         )  # fmt: skip
     assert not list(tmp_path.iterdir())
 
