@@ -107,6 +107,7 @@ def losses_of(
 
     known = batch.known.float() / 2
     known = torch.maximum(known, (target.wanted > 0).float())
+    known = torch.maximum(known, target.is_named[..., None].float())
     class_loss = (focal_loss(output.class_logits, target.wanted) * known).sum() / mass
 
     is_counted = batch.is_seen | target.is_object

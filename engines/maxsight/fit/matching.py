@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.maxsight.boxes import area
+from engines.maxsight.boxes import area, iou_matrix
 from engines.maxsight.classes import Vocabulary
 from engines.maxsight.decode import Detections
 from engines.maxsight.fit.pack import Frame
@@ -90,10 +90,28 @@ def match(
     return owners
 
 
+def misnamed(boxes: NDArray[np.float32], frame: Frame) -> NDArray[np.bool_]:
+    """Tell which boxes (N, 4) of a class that the photo does not mark are surely wrong, (N,).
+
+    Nobody knows whether such a thing is there, but a box that fits a marked thing is that thing's,
+    and has another name.
+    """
+    overlap = iou_matrix(boxes, frame.boxes[~frame.is_crowd])
+    return np.asarray((overlap >= MATCH_IOU).any(axis=1))
+
+
 def match_classes(
-    frames: Sequence[Frame], found: Sequence[Detections], words: Vocabulary
+    frames: Sequence[Frame],
+    found: Sequence[Detections],
+    words: Vocabulary,
+    *,
+    counts_misnamed: bool = False,
 ) -> list[ClassMatches]:
-    """Match all detections; those of a class that a photo does not mark are left out."""
+    """Match all detections; those of a class that a photo does not mark are left out.
+
+    Args:
+        counts_misnamed: of these, those that fit a marked thing count as wrong.
+    """
     count = len(words.trained)
     photos: list[list[int]] = [[] for _ in range(count)]
     scores: list[list[float]] = [[] for _ in range(count)]
@@ -102,12 +120,15 @@ def match_classes(
     for photo, (frame, one) in enumerate(zip(frames, found, strict=True)):
         np.add.at(true_counts, (frame.classes[~frame.is_crowd], photo), 1)
         for index in np.unique(one.classes):
-            if not frame.is_annotated[index]:
-                continue
             mine, true = one.classes == index, frame.classes == index
-            owners = match(
-                one.boxes[mine], one.scores[mine], frame.boxes[true], frame.is_crowd[true]
-            )
+            if frame.is_annotated[index]:
+                owners = match(
+                    one.boxes[mine], one.scores[mine], frame.boxes[true], frame.is_crowd[true]
+                )
+            elif counts_misnamed:
+                owners = np.where(misnamed(one.boxes[mine], frame), FALSE, NEITHER)
+            else:
+                continue
             counted = owners != NEITHER
             photos[index] += [photo] * int(counted.sum())
             scores[index] += one.scores[mine][counted].astype(float).tolist()

@@ -91,17 +91,18 @@ class Measured:
 
 def choose(
     candidates: Mapping[Reading, Sequence[ClassMatches]],
+    strict: Mapping[Reading, Sequence[ClassMatches]],
     weights: NDArray[np.int64],
     words: Vocabulary,
     rule: TrustRule,
 ) -> Choice:
-    """Choose on the photos with weight 1.
+    """Choose on the photos with weight 1: the reading by `candidates`, thresholds by `strict`.
 
     Raises:
         InputError: if no class is good enough to be named.
     """
     reading = choose_reading(candidates, weights)
-    thresholds = choose_thresholds(candidates[reading], weights, words, rule)
+    thresholds = choose_thresholds(strict[reading], weights, words, rule)
     if not thresholds:
         raise InputError(
             "No class is good enough to be named, so there is nothing to ship.",
@@ -138,10 +139,17 @@ def measure(
         found |= look_at_all(network, frames, side=side, powers=powers)
         log.info("looked at %d photos at %d pixels", len(frames), side)
     candidates = {reading: match_classes(frames, own, words) for reading, own in found.items()}
+    strict = {
+        reading: match_classes(frames, own, words, counts_misnamed=True)
+        for reading, own in found.items()
+    }
     everything = np.ones(len(frames), np.int64)
-    shipped = choose(candidates, everything, words, rule)
+    shipped = choose(candidates, strict, everything, words, rule)
     folds = folds_of(frames)
-    choices = [choose(candidates, (folds != f).astype(np.int64), words, rule) for f in range(FOLDS)]
+    choices = [
+        choose(candidates, strict, (folds != fold).astype(np.int64), words, rule)
+        for fold in range(FOLDS)
+    ]
     log.info("%d classes may be named; now as in use", len(shipped.thresholds))
     own_found = [found[choices[fold].reading][index] for index, fold in enumerate(folds.tolist())]
     with ExitStack() as stack:
@@ -165,7 +173,7 @@ def measure(
         "cross_fitted": CROSS_FITTED,
         "trust_rule": rule.words,
         "precision": _precision(match_classes(frames, own_found, words), words, seed),
-        "operating_points": _operating_points(candidates, choices, folds, words, shipped),
+        "operating_points": _operating_points(strict, choices, folds, words, shipped),
         "choices_of_the_parts": [
             {"side": c.reading.side, "power": c.reading.power, "classes": len(c.thresholds)}
             for c in choices
@@ -247,7 +255,7 @@ def _precision(matches: Sequence[ClassMatches], words: Vocabulary, seed: int) ->
 
 
 def _operating_points(
-    candidates: Mapping[Reading, Sequence[ClassMatches]],
+    strict: Mapping[Reading, Sequence[ClassMatches]],
     choices: Sequence[Choice],
     folds: NDArray[np.int64],
     words: Vocabulary,
@@ -258,7 +266,7 @@ def _operating_points(
     for row, name in enumerate(words.trained_ids):
         hits, named, true = 0, 0, 0
         for fold, choice in enumerate(choices):
-            own = candidates[choice.reading][row]
+            own = strict[choice.reading][row]
             true += int(own.true_counts[folds == fold].sum())
             # Named in no photo of this part if it was not trusted on the others.
             least = choice.thresholds.get(name, np.inf)

@@ -14,7 +14,7 @@ from engines.maxsight.classes import Vocabulary
 from engines.maxsight.context_worker import ContextBox
 from engines.maxsight.decode import Detections
 from engines.maxsight.fit.intervals import share
-from engines.maxsight.fit.matching import FALSE, match
+from engines.maxsight.fit.matching import FALSE, match, misnamed
 from engines.maxsight.fit.pack import Frame
 from engines.maxsight.fit.targets import MIN_SIDE_PX
 from engines.maxsight.fit.truth import Truth, truth_of
@@ -117,7 +117,7 @@ def _silence(
         if truth.worst_case > Urgency.SAFE or not truth.is_street_marked:
             continue
         count += 1
-        silent += not spoken_of(_only_marked(one, frame, words), frame)
+        silent += not spoken_of(_only_judged(one, frame, words), frame)
     return {"frames": count, "silent": silent, "share": share(silent, count)}
 
 
@@ -135,13 +135,16 @@ def spoken_of(seen: Tier1, photo: Frame) -> list[str]:
     return [alert.text for alert in session.alerts]
 
 
-def _only_marked(seen: Tier1, frame: Frame, words: Vocabulary) -> Tier1:
-    """Leave out what the photo does not mark: nobody knows whether it is there."""
+def _is_judged(thing: SeenObject, frame: Frame, words: Vocabulary) -> bool:
+    """Tell whether one knows if a thing is there: the photo marks its class, or calls it otherwise."""
+    if frame.is_annotated[words.index_of(thing.class_id)]:
+        return True
+    return bool(misnamed(np.array([thing.box], np.float32), frame)[0])
 
-    def is_marked(thing: SeenObject) -> bool:
-        return bool(frame.is_annotated[words.index_of(thing.class_id)])
 
-    return replace(seen, objects=tuple(filter(is_marked, seen.objects)))
+def _only_judged(seen: Tier1, frame: Frame, words: Vocabulary) -> Tier1:
+    kept = tuple(thing for thing in seen.objects if _is_judged(thing, frame, words))
+    return replace(seen, objects=kept)
 
 
 def _alerts(
@@ -172,7 +175,7 @@ def _alerts(
                 matters["missed"] += int(is_missed)
         for thing, owner in zip(one.objects, own, strict=True):
             row = words.index_of(thing.class_id)
-            if not frame.is_annotated[row] or owner < FALSE:
+            if owner < FALSE or not _is_judged(thing, frame, words):
                 continue
             named[row, thing.zone] += 1
             false[row, thing.zone] += owner == FALSE

@@ -14,6 +14,8 @@ IOU_POWER = 6.0
 CELLS_PER_OBJECT = 10
 # Things smaller than a cell of P3 still own the cell they lie in.
 MIN_SIDE_PX = 8.0
+# From here on a predicted box counts as that of the thing it overlaps.
+FITTING_IOU = 0.5
 
 
 class CellTargets(NamedTuple):
@@ -81,6 +83,8 @@ class BatchTargets(NamedTuple):
 
     quality: (B, A). wanted: (B, A, C) class scores. is_object: (B, A). boxes: (B, A, 4), pixels.
     chances: (B, A). zones: (B, A). worst_found: (B,) score of the object that is found worst.
+    is_named: (B, A) whether the cell's box is that of a surely marked object, which has one name:
+    no other class is there, also where nobody marked that class in the photo.
     """
 
     quality: Tensor
@@ -90,6 +94,7 @@ class BatchTargets(NamedTuple):
     chances: Tensor
     zones: Tensor
     worst_found: Tensor
+    is_named: Tensor
 
 
 @torch.no_grad()
@@ -117,19 +122,23 @@ def assign_batch(scores: Tensor, predicted: Tensor, centres: Tensor, batch: Batc
                 boxes[place],
                 chances[place] * is_object,
                 zones[place],
-                _worst_found(scores[index], predicted[index], boxes, classes, chances),
+                *_how_found(scores[index], predicted[index], boxes, classes, chances),
             )
         )
     return BatchTargets(*(torch.stack(parts) for parts in zip(*rows, strict=True)))
 
 
-def _worst_found(
+def _how_found(
     scores: Tensor, predicted: Tensor, boxes: Tensor, classes: Tensor, chances: Tensor
-) -> Tensor:
-    """Return the best score of a fitting box for the object where that is lowest; 1 if none."""
+) -> tuple[Tensor, Tensor]:
+    """Return how well the sure objects are found, and where.
+
+    First the best score of a fitting box for the object where that is lowest, () and 1 if there is
+    none; then whether each cell's box fits any of them, (A,).
+    """
     is_sure = (chances == 1) & ((boxes[:, 2:] - boxes[:, :2]).amin(dim=1) >= MIN_SIDE_PX)
+    fits = pairwise_iou(boxes[is_sure], predicted) >= FITTING_IOU
     if not is_sure.any():
-        return scores.new_ones(())
-    fits = pairwise_iou(boxes[is_sure], predicted) >= 0.5
+        return scores.new_ones(()), fits.any(dim=0)
     found = (scores[:, classes[is_sure]].T * fits).amax(dim=1)
-    return found.min()
+    return found.min(), fits.any(dim=0)

@@ -49,6 +49,8 @@ class TrustRule:
             "difficult ones left out) and there is a score from which on precision is at least "
             f"{self.min_precision} ({self.dangerous_precision} for vehicles that can be a danger, "
             f"as missing one is worse) and recall at least {self.min_recall}, at an IoU of 0.5. "
+            "In photos that do not mark the class, its boxes on things with another name count as "
+            "wrong, and the others not at all. "
             f"Its threshold is the lowest such score, and never below {self.least_score}. The rule "
             "was set before these numbers were seen."
         )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torchvision.ops import generalized_box_iou_loss, sigmoid_focal_loss
 
-from engines.maxsight.decode import cell_grid
+from engines.maxsight.decode import boxes_of, cell_grid
 from engines.maxsight.fit.losses import (
     Losses,
     LossWeights,
@@ -20,6 +20,7 @@ from engines.maxsight.fit.losses import (
     losses_of,
     urgency_loss,
 )
+from engines.maxsight.fit.targets import pairwise_iou
 from engines.maxsight.stage_a import StageAOutput
 from tests.engines.maxsight.fit.test_targets import BOX, CELLS, CLASSES, LEFT, SIDE, batch_of
 
@@ -154,6 +155,12 @@ def perfect_output(box: list[float], class_index: int, zone: int) -> StageAOutpu
     return StageAOutput(classes, objectness, sides[None], zones, *frame)
 
 
+def its_cells(output: StageAOutput, box: list[float] = BOX) -> Tensor:
+    """Return which cells' boxes are those of the thing in `box`, (CELLS,)."""
+    boxes = boxes_of(output.sides.detach(), *cell_grid(SIDE, SIDE))[0]
+    return pairwise_iou(torch.tensor([box]), boxes)[0] >= 0.5
+
+
 def test_a_perfect_answer_costs_nothing() -> None:
     batch = batch_of({"box": BOX, "class_index": 1, "zone": 2})
     losses = losses_of(perfect_output(BOX, 1, 2), batch, EVEN)
@@ -192,9 +199,10 @@ def test_a_class_that_nobody_marked_in_a_photo_learns_nothing_from_its_backgroun
     found = slopes(losses_of(output, batch, EVEN).classes, output).class_logits[0]
     whole = batch_of({"box": BOX, "class_index": 0})
     marked = slopes(losses_of(output, whole, EVEN).classes, output).class_logits[0]
-    assert not found[:, 2].any()
+    elsewhere = ~its_cells(output)
+    assert not found[elsewhere, 2].any()
     assert (marked[:, 2] > 0).all()
-    torch.testing.assert_close(found[:, 1], marked[:, 1] / 2)
+    torch.testing.assert_close(found[elsewhere, 1], marked[elsewhere, 1] / 2)
     torch.testing.assert_close(found[:, 0], marked[:, 0])
 
 
@@ -203,8 +211,25 @@ def test_a_marked_thing_is_learnt_even_where_its_background_is_unknown() -> None
     batch.known.zero_()
     output = output_of()
     found = slopes(losses_of(output, batch, EVEN).classes, output).class_logits[0]
-    assert 0 < int((found[:, 2] != 0).sum()) <= 10
-    assert not found[:, :2].any()
+    elsewhere = ~its_cells(output)
+    assert 0 < int((found[elsewhere, 2] != 0).sum()) <= 10
+    assert not found[elsewhere, :2].any()
+
+
+def test_a_thing_has_one_name_also_where_a_class_was_not_marked() -> None:
+    batch = batch_of({"box": BOX, "class_index": 0})
+    batch.known[..., 2] = 0
+    said = perfect_output(BOX, 0, 0)
+    said.class_logits[..., 2] = 3.0
+    output = StageAOutput(*(part.requires_grad_() for part in said))
+    is_its_box = its_cells(output)
+    found = slopes(losses_of(output, batch, EVEN).classes, output).class_logits[0, :, 2]
+    assert 0 < int(is_its_box.sum()) < CELLS
+    assert (found[is_its_box] > 0).all() and not found[~is_its_box].any()
+    # The teacher's boxes are not that sure.
+    unsure = batch_of({"box": BOX, "class_index": 0, "chance": 0.9})
+    unsure.known[..., 2] = 0
+    assert not slopes(losses_of(output, unsure, EVEN).classes, output).class_logits[0, :, 2].any()
 
 
 def test_cells_that_may_hold_something_are_not_taught_to_be_empty() -> None:

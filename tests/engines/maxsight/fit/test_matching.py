@@ -16,9 +16,10 @@ from engines.maxsight.fit.matching import (
     match,
     match_classes,
     mean_precision,
+    misnamed,
 )
 from engines.maxsight.fit.pack import Frame
-from tests.engines.maxsight.fit.toy import CAR, DOG, PERSON, WORDS, toy_frame
+from tests.engines.maxsight.fit.toy import CAR, DOG, DOOR, PERSON, WORDS, toy_frame
 
 Box = tuple[float, float, float, float]
 LEFT, RIGHT = (0.0, 0.0, 40.0, 40.0), (100.0, 0.0, 140.0, 40.0)
@@ -131,3 +132,22 @@ def test_the_mean_asks_for_boxes_in_all_photos() -> None:
     assert mean_precision(matches, once, min_boxes=least) == pytest.approx(
         matches[most].average_precision(once)
     )
+
+
+def test_what_fits_a_thing_with_another_name_may_count_as_wrong() -> None:
+    dog = (10.0, 10.0, 110.0, 110.0)
+    frame = toy_frame(
+        (DOG, dog), (CAR, (200.0, 0.0, 300.0, 100.0)), crowds=[1], annotated=[DOG, CAR]
+    )
+    boxes = np.array([dog, (120.0, 120.0, 200.0, 200.0), (200.0, 0.0, 300.0, 100.0)], np.float32)
+    assert misnamed(boxes, frame).tolist() == [True, False, False]
+    assert misnamed(boxes, toy_frame(annotated=[DOG])).tolist() == [False, False, False]
+    seen = Detections(
+        boxes, np.array([0.9, 0.8, 0.7], np.float32), np.full(3, DOOR), np.zeros(3, np.int64)
+    )
+    plain, strict = (
+        match_classes([frame], [seen], WORDS, counts_misnamed=is_strict)[DOOR]
+        for is_strict in (False, True)
+    )
+    assert plain.scores.tolist() == []
+    assert strict.scores.tolist() == [pytest.approx(0.9)] and not strict.is_hit.any()

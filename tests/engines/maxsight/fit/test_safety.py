@@ -100,6 +100,14 @@ def test_what_a_photo_does_not_mark_counts_neither_way() -> None:
     assert found["alerts"]["of_what_matters"]["named"] == 0
 
 
+def test_what_has_another_name_is_false_also_where_its_class_is_not_marked() -> None:
+    frame = toy_frame((DOG, NEAR_CAR), annotated=[index for index in range(COUNT) if index != CAR])
+    alerts = measured([frame], [tier1(frame, thing(frame, CAR, NEAR_CAR))])["alerts"]
+    assert alerts["by_class_and_zone"]["car"]["near"]["false"] == 1
+    matters = alerts["of_what_matters"]
+    assert (matters["named"], matters["false"]) == (1, 1)
+
+
 def test_misses_and_false_alerts_are_counted_by_class_and_zone() -> None:
     frame = toy_frame((CAR, NEAR_CAR), (PERSON, FAR_PERSON), (DOG, (5.0, 5.0, 30.0, 30.0)))
     seen = tier1(frame, thing(frame, CAR, NEAR_CAR), thing(frame, PERSON, (0.0, 60.0, 70.0, 230.0)))
