@@ -136,7 +136,7 @@ def spoken_of(seen: Tier1, photo: Frame) -> list[str]:
 
 
 def _is_judged(thing: SeenObject, frame: Frame, words: Vocabulary) -> bool:
-    """Tell whether one knows if a thing is there: the photo marks its class, or calls it otherwise."""
+    """Tell whether one knows if it is there: the photo marks its class, or gives another name."""
     if frame.is_annotated[words.index_of(thing.class_id)]:
         return True
     return bool(misnamed(np.array([thing.box], np.float32), frame)[0])
