@@ -180,8 +180,8 @@ SHORT := --epochs 3 --draws 2400 --warmup-epochs 1 --ema-decay 0.99 --test-size 
 # and report. The long run is stopped by hand when it no longer improves (kill it, then make
 # finish-maxsight); left alone it ends after its last epoch. make again-maxsight AGAIN=again_2
 # goes on from the shipped checkpoint; AGAIN is a name that its card does not have; make
-# larger-maxsight taught it the size it looks at now. BACKBONE is
-# ResNet-50 v2 of Gluon as npz, TEACHER picodet_s_416_coco.onnx.
+# larger-maxsight taught it the size it looks at now; with LARGER=one_name SEED=1 it goes on so.
+# BACKBONE is ResNet-50 v2 of Gluon as npz, TEACHER picodet_s_416_coco.onnx.
 BACKBONE ?=
 TEACHER ?=
 SIDE ?= 384
@@ -213,10 +213,12 @@ again-maxsight: install $(VENV)/.dev.stamp maxsight-files $(MAXSIGHT_RUN)/teache
 	$(MAKE) ship-maxsight MAXSIGHT_LAST=$(AGAIN) \
 	  MAXSIGHT_TOLD='$(MAXSIGHT_RUN)/$(AGAIN) --earlier checkpoints/maxsight-a/card.json'
 
+LARGER ?= larger
+SEED ?= 0
 larger-maxsight: install $(VENV)/.dev.stamp maxsight-files $(MAXSIGHT_RUN)/teacher/train.npz
-	$(SIGHT_TRAIN) --run $(MAXSIGHT_RUN)/larger --plan larger --start checkpoints/maxsight-a
-	$(MAKE) ship-maxsight MAXSIGHT_LAST=larger \
-	  MAXSIGHT_TOLD='$(MAXSIGHT_RUN)/larger --earlier checkpoints/maxsight-a/card.json'
+	$(SIGHT_TRAIN) --run $(MAXSIGHT_RUN)/$(LARGER) --plan larger --seed $(SEED) --start checkpoints/maxsight-a
+	$(MAKE) ship-maxsight MAXSIGHT_LAST=$(LARGER) \
+	  MAXSIGHT_TOLD='$(MAXSIGHT_RUN)/$(LARGER) --earlier checkpoints/maxsight-a/card.json'
 
 # Is GradNorm better than fixed weights, are three grids better than the reference's single one?
 compare-maxsight: install $(VENV)/.dev.stamp maxsight-files $(MAXSIGHT_RUN)/teacher/train.npz

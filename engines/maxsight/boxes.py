@@ -5,6 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+# Of a kept box's score: what a box needs to have a vote on its place.
+VOTING_SHARE = 0.5
+
 
 def area(boxes: np.ndarray) -> np.ndarray:
     """Return the areas (N,) of boxes (N, 4); inverted boxes have none."""
@@ -43,3 +46,29 @@ def suppress(
         dtype=np.int64,
     ).reshape(-1)
     return kept[np.argsort(-scores[kept], kind="stable")]
+
+
+def vote(
+    boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray, kept: np.ndarray, *, iou: float
+) -> np.ndarray:
+    """Let the boxes of one thing agree on its place (Gidaris & Komodakis 2015, box voting).
+
+    A kept box becomes the mean, weighted by score, of the boxes of its class that overlap it by
+    `iou` or more. Those with less than half its score have no vote, so the lowest score that was
+    asked for changes nothing as long as it is below that.
+
+    Args:
+        boxes, scores, classes: (N, 4), (N,) and (N,).
+        kept: (K,) indices, as `suppress` returns them.
+
+    Returns:
+        (K, 4) float32.
+    """
+    may_vote = (
+        (iou_matrix(boxes[kept], boxes) >= iou)
+        & (classes[kept][:, None] == classes[None])
+        & (scores[None] >= VOTING_SHARE * scores[kept][:, None])
+    )
+    may_vote[np.arange(len(kept)), kept] = True  # an empty box overlaps nothing, not even itself
+    weights = np.where(may_vote, scores[None], 0)
+    return np.asarray((weights / weights.sum(axis=1, keepdims=True)) @ boxes, np.float32)

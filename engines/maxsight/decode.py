@@ -1,4 +1,7 @@
-"""From Stage A's rows to a list of things: boxes in pixels, then one box per thing."""
+"""From Stage A's rows to a list of things: boxes in pixels, then one box per thing.
+
+What several cells see of one thing is suppressed but for the surest, whose box they then vote on.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engines.maxsight.boxes import suppress
+from engines.maxsight.boxes import suppress, vote
 from engines.maxsight.heads.detection import STRIDES
 from engines.maxsight.stage_a import StageAOutput
 
@@ -107,7 +110,9 @@ def _decode_one(
     if len(found) > MAX_CANDIDATES:
         best = np.argsort(-found, kind="stable")[:MAX_CANDIDATES]
         cells, classes, found = cells[best], classes[best], found[best]
-    height, width = size
-    cut = np.clip(boxes[cells], 0, [width, height, width, height]).astype(np.float32)
+    edges = np.array([size[1], size[0]] * 2, np.float32)
+    cut = np.clip(boxes[cells], 0, edges)
     kept = suppress(cut, found, classes, iou=nms_iou)[:MAX_DETECTIONS]
-    return Detections(cut[kept], found[kept], classes[kept], zones[cells[kept]])
+    # A mean of edges may be rounded to beyond the edge.
+    agreed = np.minimum(vote(cut, found, classes, kept, iou=nms_iou), edges)
+    return Detections(agreed, found[kept], classes[kept], zones[cells[kept]])

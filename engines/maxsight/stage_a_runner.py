@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from engines.maxsight.boxes import VOTING_SHARE
 from engines.maxsight.checkpoint import find_network, is_number
 from engines.maxsight.classes import Vocabulary, vocabulary
 from engines.maxsight.decode import Detections, decode
@@ -202,7 +203,8 @@ def _objects(
         input_size=(input_size[0], input_size[1]),
         scales=[scale],
         frame_sizes=[size],
-        min_score=min(inference.thresholds.values()),
+        # What has a vote on a thing's box may be less sure than what is named.
+        min_score=VOTING_SHARE * min(inference.thresholds.values()),
         objectness_power=inference.objectness_power,
     )
     return tuple(

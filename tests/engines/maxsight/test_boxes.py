@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engines.maxsight.boxes import area, iou_matrix, suppress
+from engines.maxsight.boxes import area, iou_matrix, suppress, vote
 
 UNIT = (0, 0, 10, 10)
 
@@ -115,3 +115,46 @@ def test_a_dropped_box_drops_no_other() -> None:
     chain = as_boxes((0, 0, 10, 10), (3, 0, 13, 10), (6, 0, 16, 10))
     kept = suppress(chain, np.array([0.9, 0.8, 0.7]), np.zeros(3, int), iou=0.5)
     assert kept.tolist() == [0, 2]
+
+
+# Voting
+
+
+VOTES = {
+    "agreed by weight": ((2, 0, 12, 10), 0, 0.4, (2 / 3, 0, 32 / 3, 10)),
+    "half the score is enough": ((3, 0, 13, 10), 0, 0.4, (1, 0, 11, 10)),
+    "less has no vote": ((3, 0, 13, 10), 0, 0.39, UNIT),
+    "nor has another class": ((2, 0, 12, 10), 1, 0.4, UNIT),
+    "exactly at the limit": ((0, 0, 10, 5), 0, 0.8, (0, 0, 10, 7.5)),
+    "overlaps too little": ((0, 0, 10, 4.9), 0, 0.8, UNIT),
+}
+
+
+@pytest.mark.parametrize(
+    ("other", "other_class", "score", "expected"), VOTES.values(), ids=VOTES.keys()
+)
+def test_boxes_of_one_thing_agree_on_its_place(
+    other: tuple[float, ...], other_class: int, score: float, expected: tuple[float, ...]
+) -> None:
+    rows, scores = as_boxes(other, UNIT), np.array([score, 0.8])
+    agreed = vote(rows, scores, np.array([other_class, 0]), np.array([1]), iou=0.5)
+    assert agreed.dtype == np.float32
+    assert agreed.tolist() == [pytest.approx(expected)]
+
+
+@given(rows=boxes())
+@settings(deadline=None)
+def test_an_agreed_box_lies_among_its_voters(rows: np.ndarray) -> None:
+    scores, classes = np.linspace(1, 0.3, len(rows)), np.zeros(len(rows), np.int64)
+    kept = suppress(rows, scores, classes, iou=0.5)
+    agreed = vote(rows, scores, classes, kept, iou=0.5)
+    assert agreed.shape == (len(kept), 4)
+    for box, index in zip(agreed, kept, strict=True):
+        voters = rows[(iou_matrix(rows[[index]], rows)[0] >= 0.5) | (np.arange(len(rows)) == index)]
+        assert (box >= voters.min(axis=0) - 1e-4).all() and (box <= voters.max(axis=0) + 1e-4).all()
+
+
+def test_a_box_that_nothing_overlaps_stays_where_it_is() -> None:
+    rows = as_boxes(UNIT, (30, 30, 40, 40), (5, 5, 5, 5))  # the last one is empty
+    agreed = vote(rows, np.array([0.9, 0.8, 0.7]), np.zeros(3, int), np.arange(3), iou=0.5)
+    assert agreed.tolist() == rows.tolist()

@@ -125,6 +125,14 @@ def test_a_thing_that_two_cells_see_is_named_once_by_the_surer_one() -> None:
     assert found.zones.tolist() == [0]
 
 
+def test_cells_that_see_a_thing_agree_on_its_box() -> None:
+    output = with_one_thing(with_one_thing(nothing()), row=ROW + 1)
+    # The next cell, as sure, lets it begin at 40 instead of 24.
+    output.sides[0, ROW + 1] = torch.tensor([1.0, 0.5, 2.0 - 1, 1.0]).log()
+    found = decode_one(output)
+    assert found.boxes.tolist() == [pytest.approx([32, 16, 72, 40])]
+
+
 def test_one_cell_may_see_two_classes() -> None:
     output = with_one_thing(nothing())
     output.class_logits[0, ROW, 1] = 3.0
