@@ -141,6 +141,7 @@ def maxsight_table(card: dict[str, Any]) -> str:
             for name, goal in (("person", "0.68"), ("car", "0.68"), ("door", "0.40"))
         ),
         ("danger shown as safe or caution", share(reassurance["share"]), "under 1 %"),
+        ("danger spoken of", share(reassurance["share_spoken_of"]), ""),
         ("silent where nothing matters", share(silence["share"]), "95 %"),
         (
             "spoken alerts a minute, calm videos",

@@ -86,7 +86,7 @@ def _owners(frame: Frame, seen: Tier1, words: Vocabulary) -> NDArray[np.int64]:
 def _false_reassurance(
     frames: Sequence[Frame], truths: Sequence[Truth], seen: Sequence[Tier1]
 ) -> dict[str, Any]:
-    danger, wrong, by_head, by_rule, sources = 0, 0, 0, 0, []
+    danger, wrong, by_head, by_rule, spoken, sources = 0, 0, 0, 0, 0, []
     for frame, truth, one in zip(frames, truths, seen, strict=True):
         sides = (frame.boxes[:, 2:] - frame.boxes[:, :2]).min(axis=1, initial=np.inf)
         is_visible = truth.is_counted & (sides >= VISIBLE_PX)
@@ -96,6 +96,7 @@ def _false_reassurance(
         rule = max([int(thing.urgency) for thing in one.objects], default=0)
         by_head += one.urgency < Urgency.WARNING
         by_rule += rule < Urgency.WARNING
+        spoken += bool(spoken_of(one, frame))
         if final_urgency(one, ()).frame < Urgency.WARNING:
             wrong += 1
             sources.append(frame.path.name)
@@ -105,6 +106,8 @@ def _false_reassurance(
         "share": share(wrong, danger),
         "share_by_head_alone": share(by_head, danger),
         "share_by_rule_alone": share(by_rule, danger),
+        "spoken_of": spoken,
+        "share_spoken_of": share(spoken, danger),
         "photos": sources,
     }
 

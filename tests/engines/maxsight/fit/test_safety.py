@@ -70,6 +70,8 @@ def test_a_danger_is_shown_if_head_or_rule_sees_it() -> None:
     assert found["share"][0] == pytest.approx(0.4)
     assert found["share_by_head_alone"][0] == pytest.approx(0.6)
     assert found["share_by_rule_alone"][0] == pytest.approx(0.8)
+    assert found["spoken_of"] == 2
+    assert found["share_spoken_of"][0] == pytest.approx(0.4)
 
 
 def test_what_is_hardly_visible_makes_no_danger_photo() -> None:
